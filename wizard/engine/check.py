@@ -1,0 +1,61 @@
+"""A check: one read-only question with an answer and evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CheckState(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    PENDING = "pending"
+    """Not yet true, and expected to become so by itself; `again` says when to ask next."""
+    UNKNOWN = "unknown"
+    """The question could not be asked (no vantage, no answer): never counts as passed."""
+    WAIVED = "waived"
+    """The operator decided that it does not matter here; the evidence says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen, where from, when. `seen` is literal (an address, a status line), without secrets."""
+
+    seen: str
+    vantage: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`name` is unique within its step and stable over runs, e.g. ``frontend.port_3000``.
+
+    `question` is a statement that is true when the check passes: *port 3000 of frontend is
+    closed from backend*. `advice` tells what to do when it is not.
+    """
+
+    name: str
+    question: str
+    state: CheckState
+    evidence: Evidence
+    advice: str = ""
+    again: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.state in (CheckState.PASSED, CheckState.WAIVED)
+
+
+def check(
+    name: str,
+    question: str,
+    passed: bool,
+    *,
+    seen: str,
+    vantage: str,
+    at: float,
+    advice: str = "",
+) -> Check:
+    """A check that was answered with yes or no."""
+    state = CheckState.PASSED if passed else CheckState.FAILED
+    return Check(name, question, state, Evidence(seen, vantage, at), "" if passed else advice)

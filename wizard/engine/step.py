@@ -1,0 +1,124 @@
+"""A step: five small answers. Reading and changing never mix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from wizard.engine.check import Check
+from wizard.engine.plan import NOTHING, Change, Plan
+
+if TYPE_CHECKING:
+    from wizard.config import Config
+    from wizard.world import World
+
+
+class Phase(StrEnum):
+    """In this order; a phase begins when the one before it has ended."""
+
+    PREPARE = "prepare"
+    PROVISION = "provision"
+    FIREWALL = "firewall"
+    APPS = "apps"
+    DATA = "data"
+    CUTOVER = "cutover"
+    SETTLE = "settle"
+    DECOMMISSION = "decommission"
+
+
+T = TypeVar("T")
+
+
+class SavedRecords(Protocol):
+    """Typed records (frozen dataclasses of plain data) that survive restarts, kept in progress.toml.
+
+    They hold what undo needs and what later steps build on; `save` is on disk when it returns.
+    Secrets never go here.
+    """
+
+    def save(self, name: str, record: Any) -> None: ...
+
+    def load(self, name: str, kind: type[T], *, step: str = "") -> T | None:
+        """The record that this step (or `step`) saved under `name`; None if there is none."""
+        ...
+
+    def drop(self, name: str) -> None: ...
+
+
+class Context(Protocol):
+    """What a step may use. One for each step, made by the engine."""
+
+    @property
+    def step(self) -> str: ...
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def world(self) -> World: ...
+
+    @property
+    def saved(self) -> SavedRecords: ...
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """Answers given so far to questions of any step, by question id."""
+        ...
+
+    def now(self) -> float: ...
+
+    def output(self, line: str) -> None:
+        """Show a line to the operator (redacted)."""
+        ...
+
+    def detail(self, topic: str, payload: Any) -> None:
+        """Publish a typed snapshot for a special view."""
+        ...
+
+    def backup(self, name: str, content: str) -> str:
+        """Write a file into backups/ (mode 0600, synced) and return its path relative to the progress file."""
+        ...
+
+
+Facts = TypeVar("Facts")
+
+
+class Step(Generic[Facts]):
+    """Subclasses answer observe, plan, apply, verify, undo.
+
+    `id` is ``phase.name`` or ``phase.thing.name``, e.g. ``provision.backend.server``. `needs` names steps
+    (or prefixes of them, ``provision.backend``) of the same phase that must be done before; earlier
+    phases are done anyway. Instances hold configuration only; whatever is learned goes into facts or
+    saved records.
+    """
+
+    id: str
+    title: str
+    phase: Phase
+    needs: tuple[str, ...] = ()
+    way_back: str = ""
+    """How the step is undone and what that costs; shown before it runs."""
+    point_of_no_return: ClassVar[bool] = False
+    enduring: ClassVar[bool] = True
+    """Whether its checks still hold when the whole migration is over; others are not asked again."""
+
+    async def observe(self, ctx: Context) -> Facts:
+        """Read only. May be called at any time, any number of times."""
+        raise NotImplementedError
+
+    def plan(self, facts: Facts) -> Plan:
+        """Pure. Empty when the outside is as wished."""
+        raise NotImplementedError
+
+    async def apply(self, change: Change, ctx: Context) -> None:
+        """Make one change, idempotently. The only place that mutates the outside (also for undo's changes)."""
+        raise NotImplementedError(f"{self.id} plans no changes")
+
+    async def verify(self, ctx: Context) -> Sequence[Check]:
+        """Read only. At least one check, each with evidence; PENDING ones are asked again at `again`."""
+        raise NotImplementedError
+
+    async def undo(self, ctx: Context) -> Plan:
+        """The changes that take the step back, from what was saved before applying."""
+        return NOTHING
