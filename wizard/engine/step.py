@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -84,7 +85,7 @@ class Context(Protocol):
 Facts = TypeVar("Facts")
 
 
-class Step(Generic[Facts]):
+class Step(ABC, Generic[Facts]):
     """Subclasses answer observe, plan, apply, verify, undo.
 
     `id` is ``phase.name`` or ``phase.thing.name``, e.g. ``provision.backend.server``. `needs` names steps
@@ -103,21 +104,21 @@ class Step(Generic[Facts]):
     enduring: ClassVar[bool] = True
     """Whether its checks still hold when the whole migration is over; others are not asked again."""
 
+    @abstractmethod
     async def observe(self, ctx: Context) -> Facts:
         """Read only. May be called at any time, any number of times."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plan(self, facts: Facts) -> Plan:
         """Pure. Empty when the outside is as wished."""
-        raise NotImplementedError
 
     async def apply(self, change: Change, ctx: Context) -> None:
         """Make one change, idempotently. The only place that mutates the outside (also for undo's changes)."""
-        raise NotImplementedError(f"{self.id} plans no changes")
+        raise AssertionError(f"{self.id} plans no changes, so {change.key} cannot be applied")
 
+    @abstractmethod
     async def verify(self, ctx: Context) -> Sequence[Check]:
         """Read only. At least one check, each with evidence; PENDING ones are asked again at `again`."""
-        raise NotImplementedError
 
     async def undo(self, ctx: Context) -> Plan:
         """The changes that take the step back, from what was saved before applying."""

@@ -1,0 +1,92 @@
+"""TCP connections to hosts: the real network, or a rehearsal's gateway.
+
+The gateway is a socket on loopback. A client sends one line, ``CONNECT <source> <address> <port>\\n``,
+and reads one byte: ``+`` the connection stands (all that follows is the peer's), ``-`` it was refused,
+``!`` no such host. When packets would be dropped, the gateway stays silent, as a firewall does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from wizard.endpoints import SocketAddress
+from wizard.errors import UnreachableError
+
+
+class Reach(StrEnum):
+    """What a probe of a port saw."""
+
+    OPEN = "open"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+
+
+class Net(Protocol):
+    """`connect` raises ConnectionRefusedError, TimeoutError or OSError, like a socket does."""
+
+    async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
+        """A connected non-blocking socket. `timeout` is in real seconds."""
+        ...
+
+
+class LiveNet:
+    """The operator's own network."""
+
+    async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(timeout):
+            family, kind, proto, _, sockaddr = (
+                await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM)
+            )[0]
+            sock = socket.socket(family, kind, proto)
+            try:
+                sock.setblocking(False)
+                await loop.sock_connect(sock, sockaddr)
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayNet:
+    """Connections through a rehearsal's gateway, as seen from the address `source`."""
+
+    gateway: SocketAddress
+    source: str
+
+    async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            async with asyncio.timeout(timeout):
+                await loop.sock_connect(sock, (self.gateway.host, self.gateway.port))
+                await loop.sock_sendall(sock, f"CONNECT {self.source} {address} {port}\n".encode())
+                verdict = await loop.sock_recv(sock, 1)
+            if verdict == b"+":
+                return sock
+            if verdict == b"-":
+                raise ConnectionRefusedError(f"{address} port {port} refused the connection")
+            if verdict == b"!":
+                raise OSError(f"no route to {address}")
+            raise UnreachableError("The rehearsal's network ended", next="Start the rehearsal again.")
+        except BaseException:
+            sock.close()
+            raise
+
+
+async def probe(net: Net, address: str, port: int, *, timeout: float = 3.0) -> Reach:
+    """Open, refused or filtered. Other errors of the network count as filtered: nothing answered."""
+    try:
+        sock = await net.connect(address, port, timeout=timeout)
+    except ConnectionRefusedError:
+        return Reach.REFUSED
+    except (TimeoutError, OSError):
+        return Reach.FILTERED
+    sock.close()
+    return Reach.OPEN

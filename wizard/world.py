@@ -1,0 +1,39 @@
+"""Everything outside: the clients and the clock, made when first needed.
+
+The live world and the rehearsal's differ in `endpoints`, `clock`, `net` and `secrets` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from wizard.clock import Clock, LiveClock
+from wizard.endpoints import Endpoints
+from wizard.net import LiveNet, Net
+
+if TYPE_CHECKING:
+    from wizard.clients.acme import AcmeClient
+    from wizard.clients.dokploy import DokployClient
+    from wizard.clients.git import GitClient
+    from wizard.clients.hetzner import HetznerClient
+    from wizard.clients.ssh import HostClient
+    from wizard.clients.vercel import VercelClient
+    from wizard.config import Config
+    from wizard.dns.providers import DnsProvider
+    from wizard.dns.question import DnsClient
+    from wizard.secrets import Secrets
+
+
+@dataclass
+class World:
+    """One for each run. `aclose` ends every connection that was opened."""
+
+    config: Config
+    secrets: Secrets
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    clock: Clock = field(default_factory=LiveClock)
+    net: Net = field(default_factory=LiveNet)
+    live: bool = True
+    """For the banner only: no step may ask."""
