@@ -113,7 +113,9 @@ class RunEnded(Event):
 def jsonable(value: Any) -> Any:
     """Plain data for JSON of any event, change, check or payload; payloads of changes are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (f for f in dataclasses.fields(value) if not (isinstance(value, Change) and f.name == "payload"))
+        fields = (
+            f for f in dataclasses.fields(value) if not (isinstance(value, Change) and f.name == "payload")
+        )
         return {f.name: jsonable(getattr(value, f.name)) for f in fields}
     if isinstance(value, Enum):
         return value.value
