@@ -78,7 +78,7 @@ class Context(Protocol):
         ...
 
     def backup(self, name: str, content: str) -> str:
-        """Write a file into backups/ (mode 0600, synced) and return its path relative to the progress file."""
+        """Write a file into backups/ (mode 0600, synced); its path, relative to the progress file."""
         ...
 
 
@@ -113,7 +113,7 @@ class Step(ABC, Generic[Facts]):
         """Pure. Empty when the outside is as wished."""
 
     async def apply(self, change: Change, ctx: Context) -> None:
-        """Make one change, idempotently. The only place that mutates the outside (also for undo's changes)."""
+        """Make one change, idempotently, of plan or undo. The only place that mutates the outside."""
         raise AssertionError(f"{self.id} plans no changes, so {change.key} cannot be applied")
 
     @abstractmethod

@@ -80,6 +80,9 @@ class StageClock:
         await self.sleep_until(self.now() + seconds)
 
     async def sleep_until(self, moment: float) -> None:
+        now = self.now()
+        while self._wake and self._wake[0] <= now:
+            heapq.heappop(self._wake)
         heapq.heappush(self._wake, moment)
         while (left := moment - self.now()) > 0:
             jumped = self._jumped

@@ -1,0 +1,86 @@
+"""The journal: what was intended and done, when. Append only; synced before each mutation.
+
+One JSON object a line. A torn last line (the machine died while writing) is tolerated and cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from wizard.clock import moment_text
+from wizard.redact import redact
+
+
+class Entry(StrEnum):
+    """Kinds of lines. INTENT opens what OUTCOME closes; the rest let the progress file be rebuilt."""
+
+    RUN = "run"
+    STATE = "state"
+    PLAN = "plan"
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    CHECK = "check"
+    SAVED = "saved"
+    DROPPED = "dropped"
+    ANSWER = "answer"
+
+
+class Journal:
+    """Opened for appending; `read` may be called on any path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+
+    def write(self, at: float, kind: Entry, *, sync: bool = False, **fields: Any) -> None:
+        """Append a line; on disk when this returns if `sync`."""
+        line = {"at": moment_text(at), "moment": round(at, 3), "kind": kind.value, **fields}
+        self._file.write(redact(json.dumps(line, ensure_ascii=False)) + "\n")
+        self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Every whole line. A damaged line in the middle is skipped: the outside is the truth anyway."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry
+
+
+def open_intents(path: Path) -> dict[str, tuple[str, ...]]:
+    """For each step the keys of changes that were begun and whose end is not known."""
+    intents: dict[str, list[str]] = {}
+    for entry in read(path):
+        step, key = str(entry.get("step", "")), str(entry.get("key", ""))
+        if entry["kind"] == Entry.INTENT and key not in intents.setdefault(step, []):
+            intents[step].append(key)
+        elif entry["kind"] == Entry.OUTCOME and key in intents.get(step, []):
+            intents[step].remove(key)
+    return {step: tuple(keys) for step, keys in intents.items() if keys}
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)

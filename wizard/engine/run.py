@@ -1,0 +1,339 @@
+"""The engine: takes steps to their end, in the order of their needs, side by side where they allow it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from wizard.engine import journal
+from wizard.engine.bus import Bus
+from wizard.engine.check import Check, CheckState, Evidence
+from wizard.engine.events import Checked, Planned, RunEnded, StepChanged, StepState
+from wizard.engine.operator import Operator
+from wizard.engine.order import needed_by, of_phase, ready
+from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
+from wizard.engine.progress import Progress
+from wizard.engine.step import Phase, Step
+from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_checks, make, take_turn
+from wizard.engine.waiting import WaitingRoom
+from wizard.errors import UsageError, WizardError
+from wizard.redact import redact
+from wizard.world import World
+
+FINISHED = (StepState.DONE, StepState.SKIPPED)
+_VERIFIERS = 6
+_OUR_FAULT = "Run again; if it stays, run with --debug and report it."
+
+
+class Result(StrEnum):
+    DONE = "done"
+    FAILED = "failed"
+    WAITING = "waiting"
+    """For the operator: a question or a plan was not answered."""
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the summary line counts."""
+
+    done: int
+    failed: int
+    skipped: int
+    changes: int
+
+
+class Engine:
+    """One run over one progress file, whose lock the caller holds."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step[Any]],
+        world: World,
+        progress: Progress,
+        records: journal.Journal,
+        operator: Operator,
+        bus: Bus | None = None,
+    ) -> None:
+        self.steps = tuple(steps)
+        self.progress = progress
+        self.bus = bus or Bus()
+        self.problems: dict[str, BaseException] = {}
+        """Errors that are not the operator's: faults of ours, for --debug."""
+        gate = asyncio.Event()
+        gate.set()
+        self._desk = Desk(
+            world=world,
+            progress=progress,
+            journal=records,
+            bus=self.bus,
+            operator=operator,
+            waiting=WaitingRoom(world.clock),
+            gate=gate,
+            stopping=asyncio.Event(),
+        )
+        self._interrupted = journal.open_intents(progress.journal_path)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def step(self, step_id: str) -> Step[Any]:
+        return next(step for step in self.steps if step.id == step_id)
+
+    @property
+    def tally(self) -> Tally:
+        states = [self.progress.state(step.id) for step in self.steps]
+        return Tally(
+            done=states.count(StepState.DONE),
+            failed=states.count(StepState.FAILED),
+            skipped=states.count(StepState.SKIPPED),
+            changes=self._desk.changes,
+        )
+
+    async def run(self, until: Phase | None = None) -> Result:
+        """All phases up to and including `until`. A finished migration is asked again and left alone."""
+        self._desk.stopping.clear()
+        self._open_run()
+        if all(self.progress.state(step.id) in FINISHED for step in self.steps):
+            return self._end(await self.verify())
+        result = Result.DONE
+        for phase in Phase:
+            result = await self._run_phase(phase)
+            if result is not Result.DONE or phase is until:
+                break
+        return self._end(result)
+
+    async def plan(self) -> dict[str, Plan]:
+        """What every unfinished step would do, as far as it can be known now. Changes nothing."""
+        plans: dict[str, Plan] = {}
+        for step in self.steps:
+            if self.progress.state(step.id) in FINISHED:
+                continue
+            plans[step.id] = await self._preview(step)
+            self.bus.publish(Planned(self._desk.now(), step.id, plans[step.id]))
+        return plans
+
+    async def verify(self, steps: Sequence[Step[Any]] | None = None) -> Result:
+        """Ask the outside again. Changes nothing, not even the steps' states."""
+        chosen = steps if steps is not None else [s for s in self.steps if self._holds_still(s)]
+        limit = asyncio.Semaphore(_VERIFIERS)
+
+        async def one(step: Step[Any]) -> bool:
+            async with limit:
+                return all(check.ok for check in await self._ask_again(step))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(step)) for step in chosen]
+        return Result.DONE if all(task.result() for task in tasks) else Result.FAILED
+
+    async def undo(self, target: str) -> Result:
+        """Take back a step, or every step of a phase, newest first. Raises UsageError for an unknown one."""
+        chosen = [step for step in self.steps if step.id == target or step.phase == target]
+        if not chosen:
+            raise UsageError(f"There is no step or phase {target!r}", next="`status` lists them.")
+        self._refuse_out_of_order(chosen)
+        self._desk.stopping.clear()
+        for step in reversed(needed_by(self.steps, chosen)):
+            if self.progress.state(step.id) not in (StepState.PENDING, StepState.UNDONE, StepState.SKIPPED):
+                outcome = await self._undo_one(step)
+                if outcome is not Result.DONE:
+                    return self._end(outcome)
+        return self._end(Result.DONE)
+
+    def pause(self) -> None:
+        """No further change begins; what is under way is finished."""
+        self._desk.gate.clear()
+
+    def resume(self) -> None:
+        self._desk.gate.set()
+
+    async def stop(self) -> None:
+        """End the run. A mutation that is under way is finished and written down first."""
+        self._desk.stopping.set()
+        self._desk.gate.set()
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def _open_run(self) -> None:
+        progress, now = self.progress, self._desk.now()
+        project = self._desk.world.config.project.name
+        if progress.project and progress.project != project:
+            raise UsageError(
+                f"{progress.path.name} belongs to the migration of {progress.project!r}, not of {project!r}",
+                next="Choose another file with --progress.",
+            )
+        progress.project, progress.started = project, progress.started or now
+        self._desk.journal.write(now, journal.Entry.RUN, sync=True, project=project)
+        progress.save()
+
+    def _end(self, result: Result) -> Result:
+        self.bus.publish(RunEnded(self._desk.now(), "", result.value))
+        return result
+
+    def _holds_still(self, step: Step[Any]) -> bool:
+        if self.progress.state(step.id) is not StepState.DONE:
+            return False
+        over = all(self.progress.state(other.id) in FINISHED for other in self.steps)
+        return step.enduring or not over
+
+    async def _ask_again(self, step: Step[Any]) -> Sequence[Check]:
+        try:
+            return await ask_checks(step, self._desk.context(step), self._desk)
+        except WizardError as error:
+            evidence = Evidence(redact(str(error)), "here", self._desk.now())
+            check = Check(
+                "asked", f"{step.title} can be asked about", CheckState.UNKNOWN, evidence, error.next
+            )
+            self.bus.publish(Checked(self._desk.now(), step.id, check))
+            return (check,)
+
+    async def _preview(self, step: Step[Any]) -> Plan:
+        ctx = self._desk.context(step)
+        try:
+            return step.plan(await step.observe(ctx))
+        except WizardError as error:
+            return Plan(hold=Failed(redact(error.what), (error.next,) if error.next else ()))
+
+    async def _run_phase(self, phase: Phase) -> Result:
+        steps = of_phase(self.steps, phase)
+        begun: set[str] = set()
+        async with asyncio.TaskGroup() as group:
+            while not self._desk.stopping.is_set():
+                states = {step.id: self.progress.state(step.id) for step in steps}
+                for step in ready(steps, states, begun):
+                    begun.add(step.id)
+                    self._tasks[step.id] = group.create_task(self._take(step), name=step.id)
+                if not self._tasks:
+                    break
+                await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+                self._tasks = {name: task for name, task in self._tasks.items() if not task.done()}
+        self._tasks.clear()
+        return self._result(steps)
+
+    def _result(self, steps: Sequence[Step[Any]]) -> Result:
+        states = {self.progress.state(step.id) for step in steps}
+        if self._desk.stopping.is_set():
+            return Result.INTERRUPTED
+        if StepState.FAILED in states:
+            return Result.FAILED
+        return Result.DONE if states <= set(FINISHED) else Result.WAITING
+
+    async def _take(self, step: Step[Any]) -> None:
+        """Turns of one step until it is done, has failed, or needs somebody."""
+        self._desk.waiting.begin(step.id)
+        try:
+            await self._wait_as_written(step)
+            while not self._desk.stopping.is_set():
+                self._set(step, StepState.RUNNING)
+                outcome = await take_turn(step, self._desk, self._interrupted.pop(step.id, ()))
+                if not isinstance(outcome, Wait):
+                    self._conclude(step, outcome)
+                    return
+                if outcome.until > self._desk.now():
+                    self._set(step, StepState.WAITING, outcome.why, until=outcome.until)
+                    await self._desk.waiting.wait(step.id, outcome.until)
+        except (Declined, Stopped, asyncio.CancelledError) as error:
+            declined = isinstance(error, Declined)
+            self._set(
+                step,
+                StepState.ASKING if declined else StepState.PENDING,
+                "its plan waits for approval" * declined,
+            )
+            if isinstance(error, asyncio.CancelledError) and not self._desk.stopping.is_set():
+                raise
+        except Exception as error:  # a fault of ours must not take the other steps down
+            self.problems[step.id] = error
+            why = redact(f"unexpected {type(error).__name__}: {error}")
+            self._set(
+                step, StepState.FAILED, why, ways=("Run again; if it stays, run with --debug and report it.",)
+            )
+        finally:
+            self._desk.waiting.end(step.id)
+
+    async def _wait_as_written(self, step: Step[Any]) -> None:
+        """A wait that an earlier run wrote down goes on, it does not start again."""
+        until = self.progress.step(step.id).until
+        if until is not None and until > self._desk.now():
+            self._set(step, StepState.WAITING, self.progress.step(step.id).why, until=until)
+            await self._desk.waiting.wait(step.id, until)
+
+    def _conclude(self, step: Step[Any], outcome: Outcome) -> None:
+        match outcome:
+            case Done(note):
+                self._set(step, StepState.DONE, note)
+            case Ask(question):
+                self._set(step, StepState.ASKING, question.text)
+            case Failed(why, ways):
+                self._set(step, StepState.FAILED, why, ways=ways)
+
+    def _set(
+        self,
+        step: Step[Any],
+        state: StepState,
+        why: str = "",
+        *,
+        until: float | None = None,
+        ways: tuple[str, ...] = (),
+    ) -> None:
+        row, now = self.progress.step(step.id), self._desk.now()
+        if (row.state, row.why, row.until) == (state, why, until) and state is not StepState.RUNNING:
+            return
+        row.state, row.why, row.until, row.changed = state, why, until, now
+        self._desk.journal.write(
+            now, journal.Entry.STATE, step=step.id, state=state.value, why=why, until=until
+        )
+        self.progress.save()
+        self.bus.publish(StepChanged(now, step.id, state, why, until, ways))
+
+    def _refuse_out_of_order(self, chosen: Sequence[Step[Any]]) -> None:
+        last = max(list(Phase).index(step.phase) for step in chosen)
+        later = [
+            step
+            for step in self.steps
+            if list(Phase).index(step.phase) > last and self.progress.state(step.id) is StepState.DONE
+        ]
+        if later:
+            phases = ", ".join(dict.fromkeys(step.phase.value for step in reversed(later)))
+            raise WizardError(
+                f"Later phases rest on this: {phases}",
+                next=f"Undo them first, newest first: `undo {later[-1].phase.value}`.",
+            )
+
+    async def _undo_one(self, step: Step[Any]) -> Result:
+        ctx = self._desk.context(step)
+        self._desk.waiting.begin(step.id)
+        try:
+            plan = await step.undo(ctx)
+            self.bus.publish(Planned(self._desk.now(), step.id, plan))
+            if isinstance(plan.hold, Failed):
+                self._set(step, StepState.FAILED, plan.hold.why, ways=plan.hold.ways)
+                return Result.FAILED
+            if plan.changes:
+                await approve(step, plan, self._desk)
+            for change in plan.changes:
+                await make(step, change, ctx, self._desk)
+            self._set(step, StepState.UNDONE)
+            return Result.DONE
+        except Declined:
+            return Result.WAITING
+        except Stopped:
+            return Result.INTERRUPTED
+        except WizardError as error:
+            self._set(step, StepState.FAILED, redact(str(error)))
+            return Result.FAILED
+        finally:
+            self._desk.waiting.end(step.id)
+
+
+@contextlib.asynccontextmanager
+async def engine_for(
+    steps: Sequence[Step[Any]], world: World, progress: Progress, operator: Operator, bus: Bus | None = None
+) -> AsyncIterator[Engine]:
+    """An engine with its journal, closed at the end."""
+    records = journal.Journal(progress.journal_path)
+    try:
+        yield Engine(steps, world, progress, records, operator, bus)
+    finally:
+        records.close()

@@ -1,0 +1,199 @@
+"""One turn of one step: observe, plan, ask, apply, verify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from wizard.engine import journal
+from wizard.engine.bus import Bus
+from wizard.engine.check import Check, CheckState
+from wizard.engine.context import StepContext
+from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Planned, jsonable
+from wizard.engine.operator import Operator
+from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Wait
+from wizard.engine.progress import Progress
+from wizard.engine.step import Step
+from wizard.engine.waiting import WaitingRoom
+from wizard.errors import UnreachableError, WizardError
+from wizard.redact import redact
+from wizard.world import World
+
+T = TypeVar("T")
+_TRIES = 4
+_LEAST_NAP = 1.0
+_CHECK_NETWORK = "Check the network, then run again: it goes on from here."
+
+
+class Declined(Exception):
+    """The operator did not approve the plan, or nobody was there to be asked."""
+
+
+class Stopped(Exception):
+    """The run is to end; the mutation that was under way has been finished."""
+
+
+@dataclass
+class Desk:
+    """What the turns of one run share."""
+
+    world: World
+    progress: Progress
+    journal: journal.Journal
+    bus: Bus
+    operator: Operator
+    waiting: WaitingRoom
+    gate: asyncio.Event
+    """Set while changes may begin; cleared by pause."""
+    stopping: asyncio.Event
+    changes: int = 0
+
+    def now(self) -> float:
+        return self.world.clock.now()
+
+    def context(self, step: Step[Any]) -> StepContext:
+        return StepContext(step.id, self.world, self.progress, self.journal, self.bus)
+
+
+async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = ()) -> Outcome:
+    """Bring `step` as far as it goes now. `interrupted`: keys of changes whose end is not known.
+
+    Raises Declined and Stopped; every other trouble becomes Failed.
+    """
+    ctx = desk.context(step)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await _turn(step, ctx, desk, interrupted)
+        except UnreachableError as error:
+            if attempt == _TRIES:
+                return Failed(
+                    redact(str(error)), ("Check the network, then run again: it goes on from here.",)
+                )
+            ctx.output(f"{error} — trying again ({attempt} of {_TRIES - 1})")
+            await desk.world.clock.sleep(2.0**attempt)
+        except WizardError as error:
+            why = " · ".join(part for part in (error.what, error.why) if part)
+            return Failed(redact(why), (error.next,) if error.next else ())
+    raise AssertionError("unreachable")
+
+
+async def _turn(step: Step[Any], ctx: StepContext, desk: Desk, interrupted: tuple[str, ...]) -> Outcome:
+    plan = step.plan(await step.observe(ctx))
+    desk.bus.publish(Planned(desk.now(), step.id, plan))
+    if isinstance(plan.hold, Ask):
+        return await _ask(step, plan.hold.question, desk)
+    if plan.hold is not None:
+        return plan.hold
+    settle_intents(step.id, plan, desk, interrupted)
+    if plan.changes:
+        await approve(step, plan, desk)
+        for change in plan.changes:
+            await make(step, change, ctx, desk)
+    return await prove(step, ctx, desk)
+
+
+async def _ask(step: Step[Any], question: Question, desk: Desk) -> Outcome:
+    with desk.waiting.idle(step.id):
+        answer = await desk.operator.answer(step, question)
+    if answer is None:
+        return Ask(question)
+    _validate(question, answer)
+    if not question.secret:
+        desk.progress.answers[question.id] = answer
+        desk.journal.write(
+            desk.now(), journal.Entry.ANSWER, sync=True, step=step.id, question=question.id, answer=answer
+        )
+        desk.progress.save()
+    else:
+        await desk.world.secrets.put(question.id, answer)
+    return Wait(desk.now(), "the answer is taken into account")
+
+
+def _validate(question: Question, answer: str) -> None:
+    if question.typed and answer != question.typed:
+        raise WizardError("The name was not typed as shown", next=f"Type exactly: {question.typed}")
+    if question.choices and answer not in {choice.value for choice in question.choices}:
+        offered = ", ".join(choice.value for choice in question.choices)
+        raise WizardError(f"{answer!r} is not one of the choices", next=f"Choose one of: {offered}.")
+
+
+def settle_intents(step: str, plan: Plan, desk: Desk, interrupted: tuple[str, ...]) -> None:
+    """An open intent that the plan no longer holds was carried out: the outside has it."""
+    planned = {change.key for change in plan.changes}
+    for key in interrupted:
+        if key not in planned:
+            desk.journal.write(
+                desk.now(), journal.Entry.OUTCOME, sync=True, step=step, key=key, result="adopted"
+            )
+
+
+async def approve(step: Step[Any], plan: Plan, desk: Desk) -> None:
+    with desk.waiting.idle(step.id):
+        if not await desk.operator.approve(step, plan):
+            raise Declined(step.id)
+    desk.journal.write(desk.now(), journal.Entry.PLAN, step=step.id, changes=jsonable(plan.changes))
+
+
+async def make(step: Step[Any], change: Change, ctx: StepContext, desk: Desk) -> None:
+    """Intent on disk, the change, its outcome on disk. Never cancelled half-way."""
+    await desk.gate.wait()
+    if desk.stopping.is_set():
+        raise Stopped
+    record = {"step": step.id, "key": change.key}
+    desk.journal.write(desk.now(), journal.Entry.INTENT, sync=True, **record, target=change.target)
+    desk.bus.publish(ChangeStarted(desk.now(), step.id, change))
+    try:
+        await uninterrupted(step.apply(change, ctx))
+    except Exception as error:
+        why = redact(str(error) or type(error).__name__)
+        lost = isinstance(error, UnreachableError)
+        # Without an answer nothing is known: the intent stays open and is settled by observing.
+        if not lost:
+            desk.journal.write(
+                desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="failed", why=why
+            )
+        desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "failed", why))
+        raise
+    desk.changes += 1
+    desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="applied")
+    desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "applied"))
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` even if we are cancelled meanwhile; the cancellation is passed on after it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait((task,))
+        raise
+
+
+async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
+    """Ask the outside until every check is settled. Done only if all hold."""
+    while True:
+        checks = await ask_checks(step, ctx, desk)
+        pending = [check for check in checks if check.state is CheckState.PENDING]
+        broken = [check for check in checks if not check.ok and check not in pending]
+        if broken:
+            advice = tuple(dict.fromkeys(check.advice for check in broken if check.advice))
+            return Failed("; ".join(f"not true: {check.question}" for check in broken), advice)
+        if not checks:
+            return Failed("nothing was proven: the step asked no question", ("Report this as a fault.",))
+        if not pending:
+            return Done()
+        if desk.stopping.is_set():
+            raise Stopped
+        moment = min(check.again or desk.now() for check in pending)
+        await desk.waiting.wait(step.id, max(moment, desk.now() + _LEAST_NAP))
+
+
+async def ask_checks(step: Step[Any], ctx: StepContext, desk: Desk) -> Sequence[Check]:
+    checks = await step.verify(ctx)
+    for check in checks:
+        desk.bus.publish(Checked(desk.now(), step.id, check))
+        desk.journal.write(desk.now(), journal.Entry.CHECK, step=step.id, check=jsonable(check))
+    return checks
