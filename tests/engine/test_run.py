@@ -1,0 +1,178 @@
+"""The engine's promises, on a small outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.outside import Bench, Make
+from wizard.engine.check import CheckState
+from wizard.engine.events import ChangeStarted, Checked, RunEnded, StepChanged, StepState
+from wizard.engine.operator import Unattended
+from wizard.engine.order import in_order
+from wizard.engine.plan import Choice, Question
+from wizard.engine.run import Result
+from wizard.engine.step import Phase
+from wizard.errors import UnreachableError, UsageError, WizardError
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def two_phases(bench: Bench) -> list[Make]:
+    return [
+        Make(bench.outside, "prepare.look", ["inventory"]),
+        Make(bench.outside, "provision.a.server", ["a"]),
+        Make(bench.outside, "provision.b.server", ["b"]),
+        Make(bench.outside, "provision.network", ["net"], needs=("provision.a", "provision.b")),
+    ]
+
+
+async def test_everything_is_made_once_and_proven(bench: Bench) -> None:
+    assert await bench.engine(two_phases(bench)).run() is Result.DONE
+    assert bench.outside.things == {"inventory", "a", "b", "net"}
+    assert set(bench.outside.made.values()) == {1}
+    assert all(event.check.ok and event.check.evidence.seen for event in bench.of(Checked))
+    assert bench.of(RunEnded)[-1].result == "done"
+
+
+async def test_needs_come_first_and_independent_steps_run_side_by_side(bench: Bench) -> None:
+    await bench.engine(two_phases(bench)).run()
+    order = [event.change.target for event in bench.of(ChangeStarted)]
+    assert order.index("net") > max(order.index("a"), order.index("b"))
+    assert order[0] == "inventory"
+    assert bench.outside.most_at_once == 2
+
+
+async def test_a_second_run_changes_nothing_and_asks_the_outside_again(bench: Bench) -> None:
+    await bench.engine(two_phases(bench)).run()
+    asked = bench.outside.verified.copy()
+    again = bench.engine(two_phases(bench))
+    assert await again.run() is Result.DONE
+    assert again.tally.changes == 0
+    assert set(bench.outside.made.values()) == {1}
+    assert all(bench.outside.verified[step] == asked[step] + 1 for step in asked)
+
+
+async def test_a_finished_migration_that_broke_outside_is_told(bench: Bench) -> None:
+    await bench.engine(two_phases(bench)).run()
+    bench.outside.things.remove("a")
+    assert await bench.engine(two_phases(bench)).run() is Result.FAILED
+    assert bench.of(Checked)[-1].check.state in (CheckState.FAILED, CheckState.PASSED)
+    assert any(event.check.state is CheckState.FAILED for event in bench.of(Checked))
+
+
+async def test_a_failed_step_lets_the_others_finish_and_the_next_run_goes_on(bench: Bench) -> None:
+    steps = two_phases(bench)
+    steps[1].breaks = WizardError("No capacity", "all are sold out", "Choose another type.")
+    assert await bench.engine(steps).run() is Result.FAILED
+    assert bench.outside.things == {"inventory", "b"}
+    failed = next(event for event in bench.of(StepChanged) if event.state is StepState.FAILED)
+    assert failed.why == "No capacity · all are sold out" and failed.ways == ("Choose another type.",)
+    assert await bench.engine(two_phases(bench)).run() is Result.DONE
+    assert set(bench.outside.made.values()) == {1}
+
+
+async def test_a_fault_of_ours_is_told_without_a_traceback_and_kept(bench: Bench) -> None:
+    steps = two_phases(bench)
+    steps[2].breaks = ZeroDivisionError("oops")
+    engine = bench.engine(steps)
+    assert await engine.run() is Result.FAILED
+    assert isinstance(engine.problems["provision.b.server"], ZeroDivisionError)
+
+
+async def test_a_lost_answer_is_tried_again(bench: Bench) -> None:
+    steps = two_phases(bench)
+    steps[1].breaks = UnreachableError("The line went dead")
+    assert await bench.engine(steps).run() is Result.DONE
+    assert bench.outside.made["a"] == 1
+
+
+async def test_a_step_that_proves_nothing_is_not_done(bench: Bench) -> None:
+    assert await bench.engine([Make(bench.outside, "prepare.x", ["x"], claims=False)]).run() is Result.FAILED
+
+
+async def test_a_wait_is_written_down_and_goes_on_after_a_restart(bench: Bench) -> None:
+    moment = bench.clock.now() + 3600
+    first = bench.engine([Make(bench.outside, "cutover.lower", ["ttl"], hold_until=moment)])
+    await first.run()
+    assert bench.clock.now() >= moment and moment in bench.clock.leaps
+    waiting = next(event for event in bench.of(StepChanged) if event.state is StepState.WAITING)
+    assert waiting.until == moment and waiting.why == "the old copies run out"
+
+
+async def test_a_pending_check_is_asked_again_at_its_moment(bench: Bench) -> None:
+    moment = bench.clock.now() + 50
+    step = Make(bench.outside, "apps.deploy", ["app"], ready_at=moment)
+    assert await bench.engine([step]).run() is Result.DONE
+    assert bench.outside.verified["apps.deploy"] == 2
+    assert bench.outside.made["app"] == 1
+
+
+QUESTION = Question("go", "Go?", choices=(Choice("yes", "Yes"), Choice("no", "No")), default="yes")
+
+
+async def test_an_answer_is_kept_with_its_question(bench: Bench) -> None:
+    step = Make(bench.outside, "cutover.go", ["go"], question=QUESTION)
+    assert await bench.engine([step], Unattended(yes=False)).run() is Result.WAITING
+    assert bench.outside.things == set()
+    engine = bench.engine([step], Unattended(yes=True))
+    assert await engine.run() is Result.DONE
+    assert engine.progress.answers == {"go": "yes"}
+
+
+async def test_without_approval_nothing_is_changed(bench: Bench) -> None:
+    assert await bench.engine(two_phases(bench), Unattended(yes=False)).run() is Result.WAITING
+    assert bench.outside.things == set()
+
+
+async def test_plan_changes_nothing(bench: Bench) -> None:
+    plans = await bench.engine(two_phases(bench)).plan()
+    assert [change.target for change in plans["provision.network"].changes] == ["net"]
+    assert bench.outside.things == set()
+    assert not (bench.folder / "progress.toml").exists()
+
+
+async def test_undo_takes_back_what_was_made_newest_first(bench: Bench) -> None:
+    bench.outside.things.add("b")
+    steps = two_phases(bench)
+    await bench.engine(steps).run()
+    bench.events.clear()
+    assert await bench.engine(steps).undo("provision") is Result.DONE
+    assert bench.outside.things == {"inventory", "b"}, "b was there before us"
+    assert bench.of(ChangeStarted)[0].change.target == "net"
+    assert await bench.engine(steps).run() is Result.DONE
+    assert "net" in bench.outside.things
+
+
+async def test_undo_of_a_step_takes_back_what_needs_it(bench: Bench) -> None:
+    steps = two_phases(bench)
+    await bench.engine(steps).run()
+    await bench.engine(steps).undo("provision.a.server")
+    assert bench.outside.things == {"inventory", "b"}
+
+
+async def test_undo_is_refused_while_later_phases_rest_on_it(bench: Bench) -> None:
+    steps = two_phases(bench)
+    await bench.engine(steps).run()
+    with pytest.raises(WizardError, match="provision"):
+        await bench.engine(steps).undo("prepare")
+    with pytest.raises(UsageError):
+        await bench.engine(steps).undo("nowhere")
+
+
+async def test_until_stops_after_the_phase(bench: Bench) -> None:
+    assert await bench.engine(two_phases(bench)).run(Phase.PREPARE) is Result.DONE
+    assert bench.outside.things == {"inventory"}
+
+
+def test_a_circle_of_needs_is_a_fault(bench: Bench) -> None:
+    circle = [
+        Make(bench.outside, "apps.a", ["a"], needs=("apps.b",)),
+        Make(bench.outside, "apps.b", ["b"], needs=("apps.a",)),
+    ]
+    with pytest.raises(WizardError, match="need each other"):
+        in_order(circle)
