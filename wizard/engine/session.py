@@ -1,0 +1,278 @@
+"""An attended run: the engine behind a screen. Screens read events and give commands; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wizard.engine import journal
+from wizard.engine.bus import Bus, Reader
+from wizard.engine.check import Check
+from wizard.engine.events import Answered, Asked, Checked, Event, Planned, StepChanged, StepState
+from wizard.engine.order import in_order
+from wizard.engine.plan import Money, Plan, Question
+from wizard.engine.progress import Progress
+from wizard.engine.run import Engine, Result
+from wizard.engine.step import Phase, Step
+from wizard.world import World
+
+BACK = "cutover.flip"
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """What a rail shows of a step."""
+
+    id: str
+    title: str
+    phase: Phase
+    way_back: str
+    point_of_no_return: bool
+    state: StepState
+    why: str = ""
+    until: float | None = None
+    ways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Monthly totals by currency, before and after the migration; empty when not known yet."""
+
+    before: tuple[Money, ...] = ()
+    after: tuple[Money, ...] = ()
+
+
+class Attended:
+    """The operator at a screen: approvals and answers arrive as commands."""
+
+    def __init__(self, publish: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self._publish = publish
+        self._now = now
+        self._approvals: dict[str, asyncio.Future[bool]] = {}
+        self._questions: dict[str, tuple[Question, str, asyncio.Future[str]]] = {}
+        self._whole_phases: set[Phase] = set()
+
+    async def approve(self, step: Step[Any], plan: Plan) -> bool:
+        irreversible = any(change.confirm for change in plan.changes)
+        if step.phase in self._whole_phases and not irreversible:
+            return True
+        self._publish(StepChanged(self._now(), step.id, StepState.ASKING, "its plan waits for approval"))
+        future = self._approvals[step.id] = asyncio.get_running_loop().create_future()
+        try:
+            approved = await future
+        finally:
+            self._approvals.pop(step.id, None)
+        if approved:
+            self._publish(StepChanged(self._now(), step.id, StepState.RUNNING))
+        return approved
+
+    async def answer(self, step: Step[Any], question: Question) -> str | None:
+        future = asyncio.get_running_loop().create_future()
+        self._questions[question.id] = (question, step.id, future)
+        self._publish(StepChanged(self._now(), step.id, StepState.ASKING, question.text))
+        self._publish(Asked(self._now(), step.id, question))
+        try:
+            answer = await future
+        finally:
+            self._questions.pop(question.id, None)
+        shown = "" if question.secret else answer
+        self._publish(Answered(self._now(), step.id, question.id, shown))
+        return answer
+
+    def decide(self, step: str, yes: bool) -> bool:
+        """Settle an approval; whether there was one to settle."""
+        future = self._approvals.get(step)
+        if future is None or future.done():
+            return False
+        future.set_result(yes)
+        return True
+
+    def trust(self, phase: Phase, waiting: Sequence[str]) -> None:
+        """Approve every plan of `phase` that can be undone, now and later."""
+        self._whole_phases.add(phase)
+        for step in waiting:
+            self.decide(step, True)
+
+    def reply(self, question: str, text: str) -> bool:
+        entry = self._questions.get(question)
+        if entry is None or entry[2].done():
+            return False
+        entry[2].set_result(text)
+        return True
+
+    @property
+    def questions(self) -> tuple[tuple[str, Question], ...]:
+        return tuple((step, question) for question, step, _ in self._questions.values())
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(self._approvals)
+
+
+class EngineSession:
+    """One attended run over one progress file, whose lock the caller holds."""
+
+    def __init__(self, steps: Sequence[Step[Any]], world: World, progress: Progress) -> None:
+        self._bus = Bus()
+        self._world = world
+        self._progress = progress
+        self._journal = journal.Journal(progress.journal_path)
+        self._operator = Attended(self._bus.publish, world.clock.now)
+        self._engine = Engine(in_order(steps), world, progress, self._journal, self._operator, self._bus)
+        self._running: asyncio.Task[Result] | None = None
+        self._plans: dict[str, Plan] = {}
+        self._checks: dict[str, dict[str, Check]] = {}
+        self._infos = {step.id: self._info(step) for step in self._engine.steps}
+        self._before: tuple[Money, ...] = ()
+        self.paused = False
+        self._bus.subscribe(self._note)
+        _remember_checks(progress, self._checks)
+
+    @property
+    def live(self) -> bool:
+        return self._world.live
+
+    @property
+    def title(self) -> str:
+        return self._world.config.project.name
+
+    @property
+    def steps(self) -> tuple[StepInfo, ...]:
+        return tuple(self._infos.values())
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None and not self._running.done()
+
+    @property
+    def questions(self) -> tuple[tuple[str, Question], ...]:
+        """Open questions with the step that asks."""
+        return self._operator.questions
+
+    @property
+    def approvals(self) -> tuple[str, ...]:
+        """Steps whose plan waits for approval."""
+        return self._operator.waiting
+
+    @property
+    def problems(self) -> Mapping[str, BaseException]:
+        return self._engine.problems
+
+    @property
+    def costs(self) -> Costs:
+        from wizard.phases import costs_of
+
+        return costs_of(self._world.config, self._progress)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the world's time since the migration began."""
+        return max(0.0, self.now() - self._progress.started) if self._progress.started else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the last moment that is known to be waited for; None if none is."""
+        moments = [info.until for info in self._infos.values() if info.until]
+        return max(0.0, max(moments) - self.now()) if moments else None
+
+    def now(self) -> float:
+        return self._world.clock.now()
+
+    def subscribe(self, reader: Reader) -> Callable[[], None]:
+        return self._bus.subscribe(reader)
+
+    def checks(self, step: str) -> tuple[Check, ...]:
+        return tuple(self._checks.get(step, {}).values())
+
+    def plan(self, step: str) -> Plan | None:
+        return self._plans.get(step)
+
+    async def preview(self) -> dict[str, Plan]:
+        """Every unfinished step's plan, as far as it can be known now."""
+        return await self._engine.plan()
+
+    async def start(self) -> None:
+        """Run in the background; a run that goes on already is left alone."""
+        if not self.running:
+            self._running = asyncio.create_task(self._engine.run(), name="migration")
+
+    def pause(self) -> None:
+        self.paused = True
+        self._engine.pause()
+
+    def resume(self) -> None:
+        self.paused = False
+        self._engine.resume()
+
+    def approve(self, step: str, yes: bool) -> None:
+        self._operator.decide(step, yes)
+
+    def approve_phase(self, phase: Phase) -> None:
+        of_phase = [step for step in self._operator.waiting if self._infos[step].phase is phase]
+        reversible = [
+            step for step in of_phase if not any(change.confirm for change in self._plans[step].changes)
+        ]
+        self._operator.trust(phase, reversible)
+
+    def answer(self, question: str, text: str) -> None:
+        self._operator.reply(question, text)
+
+    async def verify(self, step: str) -> None:
+        await self._engine.verify((self._engine.step(step),))
+
+    async def undo(self, target: str) -> Result:
+        """Stop what runs, then take `target` (a step or a phase) back."""
+        await self._halt()
+        return await self._engine.undo(target)
+
+    async def back(self) -> Result:
+        """The way back of the cutover: the old records again."""
+        return await self.undo(BACK)
+
+    async def stop(self) -> None:
+        """Finish the mutation under way, end the run, close the journal."""
+        await self._halt()
+        self._journal.close()
+
+    async def _halt(self) -> None:
+        if self._running is not None and not self._running.done():
+            await self._engine.stop()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+
+    def _info(self, step: Step[Any]) -> StepInfo:
+        row = self._progress.step(step.id) if step.id in self._progress.steps else None
+        return StepInfo(
+            step.id,
+            step.title,
+            step.phase,
+            step.way_back,
+            step.point_of_no_return,
+            row.state if row else StepState.PENDING,
+            row.why if row else "",
+            row.until if row else None,
+        )
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case StepChanged(step=step, state=state, why=why, until=until, ways=ways):
+                self._infos[step] = replace(
+                    self._infos[step], state=state, why=why, until=until, ways=ways
+                )
+            case Planned(step=step, plan=plan):
+                self._plans[step] = plan
+            case Checked(step=step, check=check):
+                self._checks.setdefault(step, {})[check.name] = check
+
+
+def _remember_checks(progress: Progress, checks: dict[str, dict[str, Check]]) -> None:
+    """Checks of earlier runs, from the journal, so that a restarted screen shows them with their age."""
+    from wizard.engine.progress import decode
+
+    for entry in journal.read(progress.journal_path):
+        if entry["kind"] == journal.Entry.CHECK:
+            check = decode(entry["check"], Check)
+            checks.setdefault(str(entry["step"]), {})[check.name] = check
