@@ -37,3 +37,10 @@ class World:
     net: Net = field(default_factory=LiveNet)
     live: bool = True
     """For the banner only: no step may ask."""
+
+    async def aclose(self) -> None:
+        """End every connection that a client holds open."""
+        for client in tuple(vars(self).values()):
+            close = getattr(client, "aclose", None)
+            if close is not None:
+                await close()

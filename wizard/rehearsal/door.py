@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wizard.config import Config
-from wizard.endpoints import Endpoints, Resolver, SocketAddress
+from wizard.endpoints import Endpoints, SocketAddress
 from wizard.errors import UsageError, WizardError
 from wizard.net import GatewayNet
 from wizard.rehearsal.clock import RehearsalClock, ask
