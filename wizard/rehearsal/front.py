@@ -1,0 +1,222 @@
+"""One front: routing by Host, TLS by SNI, redirects, ACME over HTTP-01, and what happens in a rollout."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from wizard.net import Reach
+from wizard.rehearsal import front_acme
+from wizard.rehearsal.front_proxy import fetch
+from wizard.rehearsal.fronts_tls import (
+    StoredCertificate,
+    best,
+    choosing_context,
+    server_context,
+    stored,
+)
+from wizard.rehearsal.internet import Listener
+from wizard.rehearsal.sites import SiteAnswer, SiteRequest
+
+if TYPE_CHECKING:
+    from wizard.rehearsal.fronts import AppRun, FrontState, Route
+    from wizard.rehearsal.stage import Stage
+
+ACME_PATH = "/.well-known/acme-challenge/"
+ACME_FILE = "/etc/dokploy/traefik/dynamic/acme.json"
+_RELOAD_SECONDS = 2.0
+_PLAIN = (("Content-Type", "text/plain; charset=utf-8"),)
+
+
+class Front:
+    """A reverse proxy. Also a machine by itself, for a front that has an address of its own."""
+
+    def __init__(self, stage: Stage, state: FrontState) -> None:
+        self.stage = stage
+        self.state = state
+        self.name = state.host
+        self._runners: dict[bool, web.AppRunner] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    def admits(self, source: str, address: str, port: int) -> Reach:
+        return Reach.OPEN if self.port_listener(port) else Reach.REFUSED
+
+    def listener(self, address: str, port: int) -> Listener | None:
+        return self.port_listener(port)
+
+    def port_listener(self, port: int) -> Listener | None:
+        """Who takes connections to `port`; None while it restarts and for any other port."""
+        if port not in (80, 443) or self.stage.clock.now() < self.state.down_until:
+            return None
+
+        async def take(sock: socket.socket, source: str) -> None:
+            await self.stage.serve_socket(sock, await self._runner(port == 443), self._context(port))
+
+        return take
+
+    async def _runner(self, secure: bool) -> web.AppRunner:
+        if secure not in self._runners:
+            app = web.Application()
+
+            async def handle(request: web.Request) -> web.Response:
+                return await self._handle(request, "https" if secure else "http")
+
+            app.router.add_route("*", "/{path:.*}", handle)
+            self._runners[secure] = await self.stage.runner(app)
+        return self._runners[secure]
+
+    def _context(self, port: int) -> ssl.SSLContext | None:
+        if port != 443:
+            return None
+        if self._tls is None:
+            self._tls = choosing_context(self._choose, self.state.default_chain, self.state.default_key)
+        return self._tls
+
+    def _choose(self, name: str) -> ssl.SSLContext | None:
+        found = best([*self.state.uploaded, *self.state.from_acme], name)
+        if found is not None:
+            return server_context(found.chain_pem, found.key_pem)
+        if self.state.kind == "traefik":
+            return server_context(self.state.default_chain, self.state.default_key)
+        return None
+
+    def give(self, domain: str, app: str, chain_pem: str, key_pem: str) -> None:
+        """A domain that is served from the beginning, with its certificate."""
+        self.state.from_acme.append(stored(chain_pem, key_pem, "given"))
+        self.route(domain, app, "", True, "none")
+
+    def route(self, domain: str, app: str, service: str, https: bool, certificate: str) -> None:
+        """Lead a domain to an app; with `letsencrypt` a certificate is ordered unless one covers it."""
+        from wizard.rehearsal.fronts import Route
+
+        self.state.routes[domain] = Route(domain, app, service, https, certificate)
+        self.renew()
+
+    def unroute(self, domain: str) -> None:
+        self.state.routes.pop(domain, None)
+
+    def add_certificate(self, chain_pem: str, key_pem: str) -> None:
+        """Text that is no certificate is kept out of the way, as Traefik does: it only logs."""
+        try:
+            self.state.uploaded.append(stored(chain_pem, key_pem, "upload"))
+        except ValueError:
+            self.state.log.append("Unable to append certificate to store: failed to find PEM data")
+
+    def remove_certificate(self, chain_pem: str) -> None:
+        self.state.uploaded = [item for item in self.state.uploaded if item.chain_pem != chain_pem]
+        self.renew()
+
+    def renew(self) -> None:
+        """Order what letsencrypt routes lack. A certificate that covers a name, from anywhere, is enough."""
+        for route in self.state.routes.values():
+            covered = best([*self.state.uploaded, *self.state.from_acme], route.domain)
+            if route.certificate == "letsencrypt" and route.https and covered is None:
+                self.stage.spawn(front_acme.obtain(self.stage, self.state, route.domain))
+
+    def forward_all(self, domain: str, address: str) -> None:
+        """Send a domain's requests on to another host, under the same name."""
+        if address:
+            self.state.forwards[domain] = address
+        else:
+            self.state.forwards.pop(domain, None)
+
+    def app_version(self, app: str, version: str, *, gap: float = 0.0, start: float = 0.0) -> None:
+        """The app now runs `version`, after `gap` simulated seconds without it, beginning in `start`."""
+        run = self._run(app)
+        run.version = version
+        now = self.stage.clock.now()
+        run.down_from, run.down_until = now + start, now + start + gap
+
+    def _run(self, app: str) -> AppRun:
+        from wizard.rehearsal.fronts import AppRun
+
+        return self.state.apps.setdefault(app, AppRun())
+
+    def read_file(self, path: str) -> str | None:
+        """Traefik's certificate store as the panel shows it; None for other files."""
+        if path != ACME_FILE:
+            return None
+        return front_acme.store_text(self.state)
+
+    def write_file(self, path: str, text: str) -> None:
+        if path == ACME_FILE:
+            self.state.acme_file = text
+
+    def reload(self) -> None:
+        """Restart: for a moment nothing listens, then the store is read from its file."""
+        self.state.down_until = self.stage.clock.now() + _RELOAD_SECONDS
+        if self.state.acme_file:
+            self.state.from_acme = _parse_store(self.state.acme_file)
+            self.state.acme_file = ""
+
+    async def _handle(self, request: web.Request, scheme: str) -> web.Response:
+        host = request.host.partition(":")[0].lower()
+        asked = SiteRequest(
+            method=request.method,
+            host=host,
+            path=request.path,
+            headers={key.lower(): value for key, value in request.headers.items()},
+            query=request.query_string,
+            scheme=scheme,
+        )
+        answer = await self.answer(asked, await request.read())
+        self.state.hits[host] = self.state.hits.get(host, 0) + 1
+        body = answer.body if request.method != "HEAD" else b""
+        response = web.Response(status=answer.status, body=body)
+        del response.headers["Content-Type"]
+        for name, value in answer.headers:
+            response.headers.add(name, value)
+        return response
+
+    async def answer(self, asked: SiteRequest, body: bytes) -> SiteAnswer:
+        forward = self.state.forwards.get(asked.host)
+        if forward:
+            return await fetch(self.stage, self._own_address(), forward, asked, body)
+        if asked.scheme == "http" and asked.path.startswith(ACME_PATH):
+            token = asked.path.removeprefix(ACME_PATH)
+            if token in self.state.tokens:
+                return SiteAnswer(200, _PLAIN, self.state.tokens[token].encode())
+        route = self.state.routes.get(asked.host)
+        if route is None:
+            return SiteAnswer(404, _PLAIN, b"404 page not found\n")
+        if asked.scheme == "http" and route.https:
+            query = f"?{asked.query}" if asked.query else ""
+            target = f"https://{asked.host}{asked.path}{query}"
+            return SiteAnswer(308, (("Location", target),), b"")
+        return await self._from_app(route, asked)
+
+    async def _from_app(self, route: Route, asked: SiteRequest) -> SiteAnswer:
+        run = self._run(route.app)
+        now = self.stage.clock.now()
+        if not run.version or run.down_from <= now < run.down_until:
+            # Traefik drops unhealthy containers from its routes; other proxies answer for a dead one.
+            if self.state.kind == "traefik":
+                return SiteAnswer(404, _PLAIN, b"404 page not found\n")
+            return SiteAnswer(502, _PLAIN, b"")
+        if now < run.slow_until:
+            await asyncio.sleep(run.slow_seconds)
+        return self.stage.sites.respond(route.app, run.version, asked)
+
+    def _own_address(self) -> str:
+        old = self.stage.config.old_host
+        return old.address if old is not None else "198.51.100.20"
+
+    async def stop(self) -> None:
+        """Runners belong to the stage, which ends them."""
+
+
+def _parse_store(text: str) -> list[StoredCertificate]:
+    """Traefik's acme.json: certificates and keys are base64 of PEM."""
+    found: list[StoredCertificate] = []
+    for resolver in json.loads(text).values():
+        for item in resolver.get("Certificates") or []:
+            chain = base64.b64decode(item["certificate"]).decode()
+            key = base64.b64decode(item["key"]).decode()
+            found.append(stored(chain, key, "acme"))
+    return found
