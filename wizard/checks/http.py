@@ -179,9 +179,10 @@ class HttpClient:
                 asyncio.timeout(timeout),
                 client.stream(method, url, headers=dict(headers or {}), content=body) as response,
             ):
-                content, truncated = await _bounded(response, limit)
+                # Asked before the body is read: a peer that closes takes the facts of TLS with it.
                 stream = response.extensions["network_stream"]
-                tls = stream.get_extra_info("ssl_object")
+                version, leaf = _tls_facts(stream.get_extra_info("ssl_object"))
+                content, truncated = await _bounded(response, limit)
                 return HttpAnswer(
                     url=url,
                     status=response.status_code,
@@ -191,8 +192,8 @@ class HttpClient:
                     address=str(stream.get_extra_info("server_addr")),
                     seconds=time.monotonic() - started,
                     http=response.http_version,
-                    tls=(tls.version() or "") if tls is not None else "",
-                    certificate=_fingerprint(tls) if tls is not None else "",
+                    tls=version,
+                    certificate=leaf,
                 )
         except TimeoutError as error:
             raise HttpProblem(Problem.TIMEOUT, url, address, f"nothing within {timeout:g} s") from error
@@ -241,11 +242,14 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     return b"".join(parts), False
 
 
-def _fingerprint(tls: ssl.SSLObject) -> str:
+def _tls_facts(tls: ssl.SSLObject | None) -> tuple[str, str]:
+    """Protocol version and the leaf's SHA-256 in hex; two empty texts for plain HTTP."""
     import hashlib
 
+    if tls is None:
+        return "", ""
     leaf = tls.getpeercert(binary_form=True)
-    return hashlib.sha256(leaf).hexdigest() if leaf else ""
+    return tls.version() or "", hashlib.sha256(leaf).hexdigest() if leaf else ""
 
 
 def _problem(error: Exception, url: str, address: str) -> HttpProblem:

@@ -128,7 +128,8 @@ def _as_httpx() -> Iterator[None]:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
         named: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
-        raise named(str(error)) from (error.__cause__ or error)
+        # The pool raises "from None", which keeps what happened only as the context.
+        raise named(str(error)) from (error.__cause__ or error.__context__ or error)
     except httpcore.UnsupportedProtocol as error:
         raise httpx.UnsupportedProtocol(str(error)) from error
 

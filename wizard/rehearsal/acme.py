@@ -97,15 +97,19 @@ class AcmeState:
 
 
 class AcmeStandin:
-    """`directory` and `staging_directory` are addresses once started; `root_pem` is what visitors trust."""
+    """`directory_url` and `staging_url` are known once started; `root_pem` is what visitors trust."""
 
     def __init__(self, stage: Stage, state: AcmeState) -> None:
         self.stage = stage
         self.state = state
         self.production = CertificateAuthority(stage, state.production, "/acme", "acme")
         self.staging = CertificateAuthority(stage, state.staging, "/staging", "acme-staging")
-        self.directory = ""
-        self.staging_directory = ""
+        self.directory_url = ""
+        self.staging_url = ""
+
+    @staticmethod
+    def begin(stage: Stage) -> AcmeState:
+        return AcmeState()
 
     @property
     def root_pem(self) -> str:
@@ -120,8 +124,8 @@ class AcmeStandin:
         for authority in (self.production, self.staging):
             authority.add_routes(app.router)
         address = await self.stage.serve(app, "acme")
-        self.directory = f"http://{address}{self.production.prefix}/directory"
-        self.staging_directory = f"http://{address}{self.staging.prefix}/directory"
+        self.directory_url = f"http://{address}{self.production.prefix}/directory"
+        self.staging_url = f"http://{address}{self.staging.prefix}/directory"
 
     async def stop(self) -> None:
         """Nothing is held open."""

@@ -10,6 +10,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from wizard.net import Reach
 from wizard.rehearsal import front_acme
@@ -168,11 +169,7 @@ class Front:
         answer = await self.answer(asked, await request.read())
         self.state.hits[host] = self.state.hits.get(host, 0) + 1
         body = answer.body if request.method != "HEAD" else b""
-        response = web.Response(status=answer.status, body=body)
-        del response.headers["Content-Type"]
-        for name, value in answer.headers:
-            response.headers.add(name, value)
-        return response
+        return web.Response(status=answer.status, body=body, headers=CIMultiDict(answer.headers))
 
     async def answer(self, asked: SiteRequest, body: bytes) -> SiteAnswer:
         forward = self.state.forwards.get(asked.host)

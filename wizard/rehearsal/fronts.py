@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wizard.rehearsal.stage import Stage
 
 OLD_VERSION = "old-build"
+OLD_HOST = "old-backend"
 
 
 @dataclass
@@ -71,8 +72,13 @@ class Fronts:
         self.state = state
         self._fronts: dict[str, Front] = {}
 
+    @staticmethod
+    def begin(stage: Stage) -> FrontsState:
+        return FrontsState()
+
     def of(self, host: str, kind: str = "traefik") -> Front:
         """The front of a host; made when first asked for."""
+        kind = "caddy" if host == OLD_HOST else kind
         if host not in self.state.fronts:
             chain, key = self_signed("TRAEFIK DEFAULT CERT" if kind == "traefik" else host)
             self.state.fronts[host] = FrontState(host, kind, default_chain=chain, default_key=key)
@@ -88,20 +94,19 @@ class Fronts:
         self.state.fronts.pop(host, None)
 
     async def start(self) -> None:
-        """The world as it was: Vercel serves its project's domains, the old host's Caddy the others."""
+        self.stage.internet.attach(VERCEL_ADDRESS, self.of("vercel-edge", "vercel"))
+
+    async def settle(self) -> None:
+        """The world as it was: Vercel serves its projects' domains, the old host's Caddy the others."""
         config = self.stage.config
         at_vercel = {project.app for project in config.vercel}
-        fresh = not self.state.fronts
-        edge = self.of("vercel-edge", "vercel")
-        self.stage.internet.attach(VERCEL_ADDRESS, edge)
-        if config.old_host is not None:
-            self.of("old-backend", "caddy")
-        if not fresh:
-            return
         for app in config.apps:
-            if app.name not in at_vercel and config.old_host is None:
+            if app.name in at_vercel:
+                front = self.of("vercel-edge", "vercel")
+            elif config.old_host is not None:
+                front = self.of(OLD_HOST)
+            else:
                 continue
-            front = edge if app.name in at_vercel else self.of("old-backend", "caddy")
             front.app_version(app.name, OLD_VERSION)
             for domain in app.domains:
                 front.give(domain, app.name, *self.stage.acme.issue(domain))

@@ -63,7 +63,7 @@ def choosing_context(
         return None
 
     context = _new_context(chain_pem, key_pem)
-    context.sni_callback = by_name  # type: ignore[assignment]
+    context.sni_callback = by_name
     return context
 
 

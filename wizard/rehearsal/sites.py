@@ -56,6 +56,10 @@ class Sites:
         self.stage = stage
         self.state = state
 
+    @staticmethod
+    def begin(stage: Stage) -> SitesState:
+        return SitesState()
+
     async def start(self) -> None:
         """Nothing listens: the fronts ask."""
 
