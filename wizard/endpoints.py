@@ -51,6 +51,8 @@ class Endpoints:
     """A resolver to find delegations with; None means the system's."""
     resolvers: tuple[Resolver, ...] | None = None
     trust: str = ""
+    known_hosts: str = "~/.ssh/known_hosts"
+    """Host keys of machines that the wizard did not make."""
 
     def nameserver(self, address: str) -> SocketAddress:
         return self.nameservers.get(address, SocketAddress(address, 53))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wizard.clients.dokploy import DokployClient
     from wizard.clients.git import GitClient
     from wizard.clients.hetzner import HetznerClient
-    from wizard.clients.ssh import HostClient
+    from wizard.clients.ssh import SshClients
     from wizard.clients.vercel import VercelClient
     from wizard.config import Config
     from wizard.dns.providers import DnsProvider
@@ -37,6 +37,12 @@ class World:
     net: Net = field(default_factory=LiveNet)
     live: bool = True
     """For the banner only: no step may ask."""
+
+    @cached_property
+    def ssh(self) -> SshClients:
+        from wizard.clients.ssh import SshClients
+
+        return SshClients(self.net, self.clock)
 
     async def aclose(self) -> None:
         """End every connection that a client holds open."""

@@ -1,0 +1,237 @@
+"""Command lines for hosts, built from typed parts and quoted here; nothing else makes a shell string.
+
+A `Command` is an argument vector with what goes to its standard input: secrets travel there, never as
+arguments. A `Script` is a list of pipelines for a detached job.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+
+from wizard import host_tools
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`login` runs it as the login user even where others go through sudo."""
+
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    login: bool = False
+
+    def line(self, *, sudo: bool = False) -> str:
+        prefix = ("sudo", "-n", "--") if sudo and not self.login else ()
+        return shlex.join((*prefix, *self.argv))
+
+    def with_stdin(self, content: bytes | str) -> Command:
+        return replace(self, stdin=content.encode() if isinstance(content, str) else content)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """Commands that feed each other; `env` is set for all of them, `into` and `source` are files."""
+
+    commands: tuple[Command, ...]
+    into: str = ""
+    source: str = ""
+
+    def line(self) -> str:
+        text = " | ".join(shlex.join(command.argv) for command in self.commands)
+        if self.source:
+            text = f"{text} < {shlex.quote(self.source)}"
+        return f"{text} > {shlex.quote(self.into)}" if self.into else text
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """For bash: stops at the first failure, in any part of a pipe. `env` are exported, no secrets."""
+
+    lines: tuple[Pipe, ...]
+    env: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in self.env]
+        return "\n".join(("set -euo pipefail", *exports, *(pipe.line() for pipe in self.lines), ""))
+
+
+def command(*argv: str, stdin: bytes | str = b"") -> Command:
+    return Command(argv, stdin.encode() if isinstance(stdin, str) else stdin)
+
+
+def pipe(*commands: Command, into: str = "", source: str = "") -> Pipe:
+    return Pipe(commands, into, source)
+
+
+def script(*lines: Command | Pipe, env: dict[str, str] | None = None) -> Script:
+    pipes = tuple(line if isinstance(line, Pipe) else Pipe((line,)) for line in lines)
+    return Script(pipes, tuple((env or {}).items()))
+
+
+# Files
+
+
+def read_file(path: str) -> Command:
+    return command("cat", "--", path)
+
+
+def receive_file(path: str, content: bytes) -> Command:
+    """Write `content` to a file of mode 0600 (its folder must exist)."""
+    return command("dd", f"of={path}", "status=none", "bs=64K", stdin=content)
+
+
+def empty_private_file(path: str) -> Command:
+    return command("install", "-D", "-m", "0600", "/dev/null", path)
+
+
+def change_mode(path: str, mode: int) -> Command:
+    return command("chmod", f"{mode:04o}", path)
+
+
+def move_file(source: str, target: str) -> Command:
+    return command("mv", "-f", "--", source, target)
+
+
+def make_folder(path: str, mode: int = 0o700) -> Command:
+    return command("install", "-d", "-m", f"{mode:04o}", path)
+
+
+def remove_file(path: str) -> Command:
+    return command("rm", "-f", "--", path)
+
+
+def checksums(*paths: str) -> Command:
+    return command("sha256sum", "--", *paths)
+
+
+def disk_free(path: str) -> Command:
+    """Second line, fourth column: KiB available."""
+    return command("df", "-Pk", path)
+
+
+# The machine
+
+
+def connection_addresses() -> Command:
+    """``client-address client-port server-address server-port`` of the very connection it runs on."""
+    return Command(("printenv", "SSH_CONNECTION"), login=True)
+
+
+def cloud_init_wait() -> Command:
+    """Exit 0 done, 1 failed, 2 done with recoverable errors."""
+    return command("cloud-init", "status", "--wait")
+
+
+def listening_ports() -> Command:
+    return command("ss", "-Hltn")
+
+
+def memory() -> Command:
+    return command("cat", "/proc/meminfo")
+
+
+def processors() -> Command:
+    return command("nproc")
+
+
+def virtualisation() -> Command:
+    """Kind of container we are in; "none" (exit 1) in a machine of its own."""
+    return command("systemd-detect-virt", "--container")
+
+
+def addresses() -> Command:
+    return command("ip", "-json", "address", "show")
+
+
+def routes() -> Command:
+    return command("ip", "-json", "-4", "route", "show")
+
+
+def sshd_settings() -> Command:
+    return command("sshd", "-T")
+
+
+def make_host_key(path: str) -> Command:
+    return command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path)
+
+
+def reload_ssh() -> Command:
+    return command("systemctl", "reload", "ssh")
+
+
+def systemctl(*words: str) -> Command:
+    return command("systemctl", *words)
+
+
+# Host tools
+
+
+def probe(seconds: int, targets: tuple[tuple[str, int], ...]) -> Command:
+    """The tool comes on standard input: nothing is left on the host."""
+    words = [word for address, port in targets for word in (address, str(port))]
+    return Command(("sh", "-s", "--", str(seconds), *words), host_tools.text("dw-probe").encode(), login=True)
+
+
+def job(verb: str, name: str, *words: str) -> Command:
+    return command(host_tools.path("dw-job"), verb, name, *words)
+
+
+def start_job(name: str, content: str) -> Command:
+    return job("start", name, str(len(content.encode()))).with_stdin(content)
+
+
+def deadman(verb: str, name: str, *words: str) -> Command:
+    return command(host_tools.path("dw-deadman"), verb, name, *words)
+
+
+# Firewall
+
+
+def ufw(*words: str) -> Command:
+    return command("ufw", *words)
+
+
+def nft(*words: str, stdin: str = "") -> Command:
+    return command("nft", *words, stdin=stdin)
+
+
+# Docker
+
+
+def docker(*words: str) -> Command:
+    return command("docker", *words)
+
+
+def containers() -> Command:
+    """One JSON object a line."""
+    return docker("ps", "-a", "--no-trunc", "--format", "{{json .}}")
+
+
+def inspect_containers(*names: str) -> Command:
+    """A JSON list with Config.Env, Mounts, State and Image of each."""
+    return docker("inspect", "--type", "container", *names)
+
+
+def volumes() -> Command:
+    return docker("volume", "ls", "--format", "{{json .}}")
+
+
+def services() -> Command:
+    return docker("service", "ls", "--format", "{{json .}}")
+
+
+def in_container(container: str, *argv: str, stdin: bytes | str = b"") -> Command:
+    return command("docker", "exec", "-i", container, *argv, stdin=stdin)
+
+
+# The old host's reverse proxy
+
+
+def reload_caddy(container: str) -> Command:
+    """A configuration that does not parse is refused and the old one stays."""
+    return in_container(container, "caddy", "reload", "--config", "/etc/caddy/Caddyfile")
+
+
+def validate_caddy(container: str, path: str = "/etc/caddy/Caddyfile") -> Command:
+    return in_container(container, "caddy", "validate", "--config", path)

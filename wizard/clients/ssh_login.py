@@ -1,0 +1,196 @@
+"""Opening an SSH connection: who we are, which host we accept, and what went wrong, as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from wizard.errors import CredentialError, UnreachableError, WizardError
+from wizard.net import Net
+
+CONNECT_TIMEOUT = 15.0
+KEEPALIVE_INTERVAL = 15
+KEEPALIVE_COUNT = 3
+_ALGORITHMS = (
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    ("rsa-sha2-512", "rsa-sha2-256"),
+)
+
+
+class HostKeyError(WizardError):
+    """The host showed another key than the one that is known: nothing was sent to it."""
+
+
+class LoginError(CredentialError):
+    """The host is the right one, but it does not let us in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A login on a host. Exactly one of `host_key`, `fingerprint`, `known_hosts` pins who it is.
+
+    `host_key` is an OpenSSH public key line, `fingerprint` is ``SHA256:…``, `known_hosts` a file.
+    `key` is a private key (PEM or OpenSSH text); without it `identity` (a file) or the agent's keys are
+    used. `ssh_config` is read for hosts of the operator's own only. `jump` is the way through.
+    """
+
+    name: str
+    address: str
+    port: int = 22
+    user: str = "root"
+    host_key: str = ""
+    fingerprint: str = ""
+    known_hosts: str = ""
+    key: str = ""
+    identity: str = ""
+    passphrase: str = ""
+    agent: bool = False
+    ssh_config: str = ""
+    jump: Target | None = None
+
+    def __repr__(self) -> str:
+        return f"Target({self.name}, {self.user}@{self.address}:{self.port})"
+
+
+class _Watcher(asyncssh.SSHClient):
+    """Remembers the key that was offered; accepts by fingerprint if one is asked for."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self.offered = ""
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self.offered = key.get_fingerprint()
+        return bool(self.fingerprint) and self.offered == self.fingerprint
+
+
+async def connect(target: Target, net: Net, timeout: float = CONNECT_TIMEOUT) -> asyncssh.SSHClientConnection:
+    """A new connection. `timeout` is in real seconds.
+
+    Raises HostKeyError, LoginError, UnreachableError.
+    """
+    if not target.fingerprint:
+        return await _connect(target, net, timeout, ())
+    for algorithms in _ALGORITHMS[:-1]:
+        # A fingerprint does not say of which kind its key is: a host may have several.
+        try:
+            return await _connect(target, net, timeout, algorithms)
+        except HostKeyError:
+            continue
+    return await _connect(target, net, timeout, _ALGORITHMS[-1])
+
+
+async def _connect(
+    target: Target, net: Net, timeout: float, algorithms: tuple[str, ...]
+) -> asyncssh.SSHClientConnection:
+    watcher = _Watcher(target.fingerprint)
+    tunnel = await connect(target.jump, net, timeout) if target.jump else None
+    sock: socket.socket | None = None
+    try:
+        options = _options(target, watcher, algorithms, timeout)
+        way: dict[str, Any] = {}
+        if tunnel is not None:
+            way = {"tunnel": tunnel, "host": options.host or target.address, "port": options.port}
+        elif target.ssh_config and (options.tunnel or options.proxy_command):
+            way = {"host": target.address}
+        else:
+            sock = await net.connect(options.host or target.address, options.port, timeout=timeout)
+            way = {"sock": sock}
+        async with asyncio.timeout(timeout * 2):
+            return await asyncssh.connect(options=options, config=None, **way)
+    except BaseException as error:
+        if tunnel is not None:
+            tunnel.close()
+        if sock is not None:
+            sock.close()
+        if isinstance(error, Exception) and not isinstance(error, WizardError):
+            raise _sentence(target, watcher, error) from error
+        raise
+
+
+def _options(
+    target: Target, watcher: _Watcher, algorithms: tuple[str, ...], timeout: float
+) -> asyncssh.SSHClientConnectionOptions:
+    settings: dict[str, Any] = {
+        "host": target.address,
+        "username": target.user,
+        "client_factory": lambda: watcher,
+        "config": [str(Path(target.ssh_config).expanduser())] if target.ssh_config else None,
+        "known_hosts": _known(target),
+        "connect_timeout": timeout,
+        "login_timeout": timeout,
+        "keepalive_interval": KEEPALIVE_INTERVAL,
+        "keepalive_count_max": KEEPALIVE_COUNT,
+        "request_pty": False,
+        "password_auth": False,
+        "kbdint_auth": False,
+        "gss_auth": False,
+        "gss_kex": False,
+    }
+    if target.port != 22 or not target.ssh_config:
+        settings["port"] = target.port
+    if algorithms:
+        settings["server_host_key_algs"] = list(algorithms)
+    if target.passphrase:
+        settings["passphrase"] = target.passphrase
+    if target.key:
+        settings["client_keys"] = [asyncssh.import_private_key(target.key, target.passphrase or None)]
+    elif target.identity:
+        settings["client_keys"] = [str(Path(target.identity).expanduser())]
+    if not target.agent:
+        settings["agent_path"] = None
+    return asyncssh.SSHClientConnectionOptions(**settings)
+
+
+def _known(target: Target) -> Any:
+    if target.host_key:
+        return ([asyncssh.import_public_key(target.host_key)], [], [])
+    if target.fingerprint:
+        return ([], [], [])
+    if not target.known_hosts:
+        raise HostKeyError(
+            f"It is not known which host key {target.name} has",
+            next="Give its SHA256 fingerprint as host_key in the configuration.",
+        )
+    path = Path(target.known_hosts).expanduser()
+    return str(path) if path.exists() else ([], [], [])
+
+
+def _sentence(target: Target, watcher: _Watcher, error: Exception) -> WizardError:
+    where = f"{target.name} ({target.address} port {target.port})"
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return HostKeyError(
+            f"{where} shows a host key that is not the known one",
+            f"it offers {watcher.offered or 'a key'}, which nobody vouched for",
+            "If the machine is new or was reinstalled, compare this fingerprint on its console, then set "
+            "it as host_key (or in known_hosts). Otherwise somebody sits in between: stop here.",
+        )
+    if isinstance(error, (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)):
+        return LoginError(
+            f"The key for {target.name} could not be read",
+            str(error),
+            "Give its passphrase as the secret OLD_HOST_PASSPHRASE, or add the key to your agent.",
+        )
+    if isinstance(error, asyncssh.PermissionDenied):
+        return LoginError(
+            f"{where} does not let {target.user} in",
+            "it accepted none of the keys that were offered",
+            "Add the public key to that user's authorized_keys, or name another identity.",
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return UnreachableError(f"{where} refuses SSH connections", "nothing listens there yet, or no more")
+    if isinstance(error, TimeoutError):
+        return UnreachableError(
+            f"{where} does not answer SSH",
+            "packets are dropped: a firewall, or the machine is down",
+            "If your own address has changed: dokploy-wizard allow-me",
+        )
+    if isinstance(error, FileNotFoundError):
+        return LoginError(f"A file for the login on {target.name} is missing", str(error))
+    return UnreachableError(f"No SSH connection to {where}", f"{type(error).__name__}: {error}")

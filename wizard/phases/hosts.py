@@ -1,0 +1,130 @@
+"""How steps reach hosts: the new ones by the keys that we made, the old one as the operator does.
+
+| secret | what |
+|---|---|
+| SSH_LOGIN_KEY | private key that logs in on the new hosts; made by provision.ssh_key |
+| SSH_HOST_KEY_<SERVER> | private host key that is injected at creation; replaced at first login |
+| OLD_HOST_SSH_KEY | optional private key for the old host; else config's identity, else the agent |
+| OLD_HOST_PASSPHRASE | optional passphrase of the old host's identity |
+
+`HostKeyRecord` "host_key" of provision.<server>.server holds the public half of what was injected; of
+provision.<server>.login the one that took its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wizard.engine.step import Context
+from wizard.errors import WizardError
+from wizard.records import HostKeyRecord, ServerRecord
+
+if TYPE_CHECKING:
+    from wizard.clients.ssh import HostClient, Target
+
+LOGIN_KEY = "SSH_LOGIN_KEY"
+OLD_HOST_KEY = "OLD_HOST_SSH_KEY"
+OLD_HOST_PASSPHRASE = "OLD_HOST_PASSPHRASE"
+OLD_HOST = "old host"
+
+
+def secret_word(name: str) -> str:
+    """A name as part of a secret's name."""
+    return "".join(char if char.isalnum() else "_" for char in name.upper())
+
+
+def host_key_secret(server: str) -> str:
+    return f"SSH_HOST_KEY_{secret_word(server)}"
+
+
+def server_record(ctx: Context, server: str) -> ServerRecord:
+    """The server as it was made. Raises WizardError before that."""
+    record = ctx.saved.load("server", ServerRecord, step=f"provision.{server}.server")
+    if record is None:
+        raise WizardError(f"Server {server} does not exist yet", next=f"Run provision.{server}.server first.")
+    return record
+
+
+def known_host_keys(ctx: Context, server: str) -> tuple[HostKeyRecord, ...]:
+    """Host keys that a new host may show, the newest first."""
+    keys = (
+        ctx.saved.load("host_key", HostKeyRecord, step=f"provision.{server}.login"),
+        ctx.saved.load("next_host_key", HostKeyRecord, step=f"provision.{server}.login"),
+        ctx.saved.load("host_key", HostKeyRecord, step=f"provision.{server}.server"),
+    )
+    return tuple(key for key in keys if key is not None)
+
+
+async def new_host_target(
+    ctx: Context, server: str, key: HostKeyRecord | None = None, *, address: str = ""
+) -> Target:
+    """The pinned login on a new host; `key` instead of the newest known one."""
+    from wizard.clients.ssh import Target
+
+    record = server_record(ctx, server)
+    keys = (key,) if key else known_host_keys(ctx, server)
+    if not keys:
+        raise WizardError(f"No host key of {server} is known", next=f"Run provision.{server}.server again.")
+    return Target(
+        name=server,
+        address=address or record.ipv4 or record.ipv6,
+        port=keys[0].port,
+        user=keys[0].user,
+        host_key=keys[0].public_key,
+        key=await ctx.world.secrets.get(LOGIN_KEY) or "",
+        agent=record.adopted,
+    )
+
+
+async def new_host(ctx: Context, server: str) -> HostClient:
+    """A new host over its pinned key. Raises WizardError if there is none yet."""
+    return ctx.world.ssh.host(await new_host_target(ctx, server))
+
+
+async def old_host_target(ctx: Context) -> Target:
+    """The old host, logged in to as the operator does: key, identity or agent; ssh config; jump host."""
+    from wizard.clients.ssh import Target
+
+    old = ctx.config.old_host
+    if old is None:
+        raise WizardError(
+            "No old host is configured", next="Add [old_host] to the configuration if there is one."
+        )
+    key = await ctx.world.secrets.get(OLD_HOST_KEY) or ""
+    passphrase = await ctx.world.secrets.get(OLD_HOST_PASSPHRASE) or ""
+    known_hosts = ctx.world.endpoints.known_hosts
+    # A key given as a secret stands for itself: neither the agent nor a file is asked then.
+    identity, agent = ("", False) if key else (old.identity, not old.identity)
+    jump = None
+    if old.jump:
+        user, _, rest = old.jump.rpartition("@")
+        address, _, port = rest.partition(":")
+        jump = Target(
+            name=f"jump host {address}",
+            address=address,
+            port=int(port or 22),
+            user=user or old.user,
+            known_hosts=known_hosts,
+            key=key,
+            identity=identity,
+            passphrase=passphrase,
+            agent=agent,
+        )
+    return Target(
+        name=OLD_HOST,
+        address=old.address,
+        port=old.port,
+        user=old.user,
+        fingerprint=old.host_key,
+        known_hosts="" if old.host_key else known_hosts,
+        key=key,
+        identity=identity,
+        passphrase=passphrase,
+        agent=agent,
+        ssh_config=old.ssh_config,
+        jump=jump,
+    )
+
+
+async def old_host(ctx: Context) -> HostClient:
+    return ctx.world.ssh.host(await old_host_target(ctx))
