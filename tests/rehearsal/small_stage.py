@@ -1,4 +1,4 @@
-"""A stage with the authority, the fronts and the sites only; names and the edge's verdicts are given by the test."""
+"""A stage with the authority, the fronts and the sites only; the test says what DNS and Vercel know."""
 
 from __future__ import annotations
 

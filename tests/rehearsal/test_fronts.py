@@ -31,7 +31,9 @@ async def settle(world: SmallWorld, seconds: float) -> None:
     await world.stage.clock.sleep(seconds)
 
 
-async def test_the_edge_serves_the_site_with_a_trusted_certificate(world: SmallWorld, http: HttpClient) -> None:
+async def test_the_edge_serves_the_site_under_a_trusted_certificate(
+    world: SmallWorld, http: HttpClient
+) -> None:
     answer = await http.get("https://shop.example/about", EDGE)
 
     assert (answer.status, answer.header("server")) == (200, "Vercel")

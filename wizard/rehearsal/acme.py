@@ -164,7 +164,7 @@ class CertificateAuthority:
 
     def _fresh_nonce(self) -> str:
         self.state.counter += 1
-        nonce = f"{self.state.counter:06x}{self.stage.random.getrandbits(96):024x}"
+        nonce = jws.pack(self.state.counter.to_bytes(6, "big") + self.stage.random.randbytes(12))
         self.state.nonces.add(nonce)
         return nonce
 
