@@ -111,7 +111,7 @@ class Engine:
         for step in self.steps:
             if self.progress.state(step.id) in FINISHED:
                 continue
-            plans[step.id] = await self._preview(step)
+            plans[step.id] = await self.preview(step)
             self.bus.publish(Planned(self._desk.now(), step.id, plans[step.id]))
         return plans
 
@@ -189,7 +189,8 @@ class Engine:
             self.bus.publish(Checked(self._desk.now(), step.id, check))
             return (check,)
 
-    async def _preview(self, step: Step[Any]) -> Plan:
+    async def preview(self, step: Step[Any]) -> Plan:
+        """What one step would do, as far as it can be known now. Changes nothing."""
         ctx = self._desk.context(step)
         try:
             return step.plan(await step.observe(ctx))
