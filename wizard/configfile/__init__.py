@@ -11,6 +11,7 @@ edit     changes that leave comments alone
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from wizard.configfile.shape import Notes, read_table
 from wizard.configfile.syntax import parse
 from wizard.errors import UsageError
 
-__all__ = ["ConfigError", "Mistake", "example", "example_text", "load", "loads"]
+__all__ = ["ConfigError", "Mistake", "example", "example_file", "example_text", "load", "loads"]
 
 
 def loads(text: str, source: str = "config.toml") -> Config:
@@ -65,6 +66,11 @@ def load(path: Path) -> Config:
             f"{path} cannot be read", (error.strerror or "no access").lower(), "Name a file by --config."
         ) from None
     return loads(text, str(path))
+
+
+def example_file() -> AbstractContextManager[Path]:
+    """The packaged example as a file on disk, for as long as the context lasts."""
+    return resources.as_file(resources.files("wizard.configfile").joinpath("example.toml"))
 
 
 def example_text() -> str:

@@ -1,0 +1,95 @@
+"""What a command works on: configuration, world, progress file and its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wizard import configfile, phases
+from wizard.commands.options import Options
+from wizard.config import Config
+from wizard.engine.bus import Bus
+from wizard.engine.lock import locked
+from wizard.engine.operator import Operator, Unattended
+from wizard.engine.progress import Progress, load
+from wizard.engine.run import Engine, engine_for
+from wizard.secrets import FileSecrets, KeyringSecrets, LayeredSecrets
+from wizard.world import World
+
+if TYPE_CHECKING:
+    from wizard.rehearsal.door import Door
+
+SECRETS_FILE = "DOKPLOY_WIZARD_SECRETS"
+"""Environment variable by which the operator opts into a file for secrets, mode 0600."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """`door` leads to the rehearsal's world; None when this is live."""
+
+    options: Options
+    config: Config
+    world: World
+    progress: Progress
+    door: Door | None
+
+    @contextlib.asynccontextmanager
+    async def engine(self, operator: Operator | None = None, bus: Bus | None = None) -> AsyncIterator[Engine]:
+        """The engine over this migration's steps. Without an operator nothing is approved."""
+        steps = phases.steps(self.config)
+        reader = operator or Unattended(yes=False)
+        async with engine_for(steps, self.world, self.progress, reader, bus) as engine:
+            yield engine
+
+
+def configuration(options: Options) -> Config:
+    """The operator's, or the packaged example in a rehearsal that names none."""
+    if options.rehearsal is not None and options.config is None:
+        return configfile.example()
+    return configfile.load(options.config_path)
+
+
+@contextlib.asynccontextmanager
+async def opened(options: Options) -> AsyncIterator[Place]:
+    """Everything a command needs that works on the migration; locked against a second wizard."""
+    config = configuration(options)
+    with locked(options.progress):
+        async with _outside(options, config) as (world, door):
+            yield Place(options, config, world, load(options.progress), door)
+
+
+@contextlib.asynccontextmanager
+async def _outside(options: Options, config: Config) -> AsyncIterator[tuple[World, Any]]:
+    if options.rehearsal is None:
+        world = World(config, live_secrets(config))
+        try:
+            yield world, None
+        finally:
+            await world.aclose()
+        return
+    from wizard.rehearsal.door import Wish, enter
+
+    wish = Wish(options.rehearsal.seed, options.rehearsal.faults, options.rehearsal.speed)
+    with _config_file(options) as path:
+        async with enter(config, path, options.progress, wish) as door:
+            yield door.world, door
+
+
+@contextlib.contextmanager
+def _config_file(options: Options) -> Any:
+    if options.config is not None:
+        yield options.config
+        return
+    with configfile.example_file() as path:
+        yield path
+
+
+def live_secrets(config: Config) -> LayeredSecrets:
+    """Environment, then the file that the operator opted into, else the system's keyring."""
+    chosen = os.environ.get(SECRETS_FILE, "")
+    store = FileSecrets(Path(chosen).expanduser()) if chosen else KeyringSecrets(config.project.name)
+    return LayeredSecrets(store)

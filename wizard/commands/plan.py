@@ -1,0 +1,71 @@
+"""`plan`: what every unfinished step would change, and the costs before and after. Changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+from decimal import Decimal
+
+from wizard.commands.lines import plan_lines, put_json, say
+from wizard.commands.options import Options
+from wizard.commands.place import Place, opened
+from wizard.engine.events import jsonable
+from wizard.engine.plan import Failed, Money, Plan
+from wizard.errors import ExitCode
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("step", nargs="?", default="", metavar="STEP", help="only this step or phase")
+
+
+async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
+    async with opened(options) as place, place.engine() as engine:
+        plans = await engine.plan()
+        titles = {step.id: step.title for step in engine.steps}
+        chosen = {id: plan for id, plan in plans.items() if _chosen(id, arguments.step)}
+        before, after = costs(place, plans)
+        if options.json:
+            for id, plan in chosen.items():
+                put_json({"event": "plan", "step": id, "title": titles[id], "plan": jsonable(plan)})
+            put_json({"event": "costs", "before": jsonable(before), "after": jsonable(after)})
+        else:
+            _print(chosen, titles, before, after)
+    refused = any(isinstance(plan.hold, Failed) and plan.hold.refusal for plan in chosen.values())
+    return ExitCode.FAILED if refused else ExitCode.DONE
+
+
+def _chosen(step: str, wanted: str) -> bool:
+    return not wanted or step == wanted or step.startswith(f"{wanted}.")
+
+
+def _print(
+    plans: dict[str, Plan], titles: dict[str, str], before: tuple[Money, ...], after: tuple[Money, ...]
+) -> None:
+    for id, plan in plans.items():
+        say(f"{titles[id]}  ({id})")
+        for line in plan_lines(plan):
+            say(f"  {line}")
+    if not plans:
+        say("Nothing is left to do.")
+    say(f"Costs before: {_sum(before)}")
+    say(f"Costs after:  {_sum(after)}")
+
+
+def _sum(amounts: tuple[Money, ...]) -> str:
+    return " + ".join(map(str, amounts)) or "not known yet"
+
+
+def costs(place: Place, plans: dict[str, Plan]) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
+    """Monthly totals by currency: as measured by the cost step, else as far as the plans know them."""
+    from wizard.phases import costs_of
+
+    known = costs_of(place.config, place.progress)
+    planned = total(change.monthly for plan in plans.values() for change in plan.changes if change.monthly)
+    return known.before, known.after or planned
+
+
+def total(amounts: object) -> tuple[Money, ...]:
+    """Sums by currency, in the order in which the currencies appear."""
+    sums: dict[str, Decimal] = {}
+    for money in amounts:  # type: ignore[attr-defined]
+        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
+    return tuple(Money(amount, currency) for currency, amount in sums.items())

@@ -1,0 +1,104 @@
+"""`run`: the whole migration, or up to a phase, without screens."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+from wizard.commands.lines import put_json, reader, say
+from wizard.commands.options import Options
+from wizard.commands.place import Place, opened
+from wizard.commands.prompts import Prompts
+from wizard.commands.summary import Counter, sentence
+from wizard.engine.bus import Bus
+from wizard.engine.operator import Operator, Unattended
+from wizard.engine.run import Engine, Result
+from wizard.engine.step import Phase
+from wizard.errors import ExitCode
+
+EXIT = {
+    Result.DONE: ExitCode.DONE,
+    Result.FAILED: ExitCode.FAILED,
+    Result.WAITING: ExitCode.WAITING,
+    Result.INTERRUPTED: ExitCode.INTERRUPTED,
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--until", choices=[phase.value for phase in Phase], metavar="PHASE", help="stop after this phase"
+    )
+
+
+async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
+    bus, counter = Bus(), Counter()
+    bus.subscribe(counter.read)
+    bus.subscribe(reader(options))
+    async with opened(options) as place:
+        counter.remember(place.progress)
+        async with place.engine(operator_for(options), bus) as engine:
+            with stopped_by_signals(engine):
+                result = await engine.run(Phase(arguments.until) if arguments.until else None)
+            await conclude(place, engine, counter, result)
+    return EXIT[result]
+
+
+def operator_for(options: Options) -> Operator:
+    """Names of what cannot be undone are typed by a person; only a rehearsal types them by itself."""
+    if not options.yes and not options.json and sys.stdin.isatty():
+        return Prompts()
+    return Unattended(yes=options.yes, types_names=options.rehearsal is not None)
+
+
+async def conclude(place: Place, engine: Engine, counter: Counter, result: Result) -> None:
+    """The last line, and what the operator has to do if this was not the end."""
+    counted = await place.door.summary() if place.door is not None else None
+    summary = counter.summary(result, engine.tally, counted)
+    if place.options.json:
+        put_json(summary)
+    else:
+        say(sentence(summary))
+    if result is Result.WAITING:
+        say("Waiting for you · a plan or a question was not answered · run `dokploy-wizard`.", to=sys.stderr)
+    if result is Result.FAILED:
+        for step in engine.steps:
+            row = engine.progress.step(step.id) if step.id in engine.progress.steps else None
+            if row is not None and row.state.value == "failed":
+                say(f"{step.id} failed · {row.why} · run again: it goes on from here.", to=sys.stderr)
+    if place.options.debug:
+        _tracebacks(engine)
+
+
+def _tracebacks(engine: Engine) -> None:
+    import traceback
+
+    for step, error in engine.problems.items():
+        say(f"{step}:\n" + "".join(traceback.format_exception(error)), to=sys.stderr)
+
+
+@contextlib.contextmanager
+def stopped_by_signals(engine: Engine) -> Iterator[None]:
+    """The first Ctrl-C ends the run once the change under way is written down; a second one at once."""
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    stops: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        if stops:
+            if running is not None:
+                running.cancel()
+            return
+        stops.add(loop.create_task(engine.stop()))
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,75 @@
+"""Counts what a run did: the last line of a headless run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from wizard.engine import journal
+from wizard.engine.check import CheckState
+from wizard.engine.events import Checked, Event, StepChanged, StepState
+from wizard.engine.progress import Progress
+from wizard.engine.run import Result, Tally
+
+_HOLDS = (CheckState.PASSED.value, CheckState.WAIVED.value)
+
+
+@dataclass
+class Counter:
+    """A reader of events. The last answer to a question is the one that counts, from earlier runs too."""
+
+    began: float = field(default_factory=time.monotonic)
+    answers: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def remember(self, progress: Progress) -> None:
+        """Take up the answers of earlier runs from the journal."""
+        for entry in journal.read(progress.journal_path):
+            if entry["kind"] == journal.Entry.CHECK:
+                self.answers[entry["step"], entry["check"]["name"]] = entry["check"]["state"]
+
+    def read(self, event: Event) -> None:
+        if isinstance(event, Checked):
+            self.answers[event.step, event.check.name] = event.check.state.value
+        elif isinstance(event, StepChanged) and event.state is StepState.UNDONE:
+            self.answers = {key: state for key, state in self.answers.items() if key[0] != event.step}
+
+    def checks(self) -> dict[str, int]:
+        passed = sum(state in _HOLDS for state in self.answers.values())
+        return {"passed": passed, "failed": len(self.answers) - passed}
+
+    def summary(self, result: Result, tally: Tally, world: dict[str, Any] | None) -> dict[str, Any]:
+        """`world` is what the rehearsal's world counted; a live run has no such count."""
+        counted = world or {}
+        return {
+            "event": "summary",
+            "result": result.value,
+            "steps": {"done": tally.done, "failed": tally.failed, "skipped": tally.skipped},
+            "checks": self.checks(),
+            "changes": tally.changes,
+            "visitors": counted.get("visitors"),
+            "duplicates": len(counted["duplicates"]) if world else None,
+            "simulated_s": counted.get("simulated_s"),
+            "wall_s": round(time.monotonic() - self.began, 2),
+            "seed": counted.get("seed"),
+            "faults": counted.get("faults"),
+        }
+
+
+def sentence(summary: dict[str, Any]) -> str:
+    """The summary for a person."""
+    steps, checks = summary["steps"], summary["checks"]
+    changes = summary["changes"]
+    parts = [
+        f"{steps['done']} steps done" + (f", {steps['failed']} failed" if steps["failed"] else ""),
+        f"{checks['passed']} checks hold" + (f", {checks['failed']} do not" if checks["failed"] else ""),
+        f"{changes} changes made" if changes else "nothing was changed",
+    ]
+    if summary["visitors"]:
+        visitors = summary["visitors"]
+        parts.append(f"visitors: {visitors['requests']} requests, {visitors['failed']} failed")
+    if summary["duplicates"] is not None:
+        parts.append(f"{summary['duplicates']} duplicates")
+    if summary["simulated_s"]:
+        parts.append(f"{summary['simulated_s'] / 86400:.1f} simulated days in {summary['wall_s']:.0f} s")
+    return f"{summary['result']}: " + " · ".join(parts)
