@@ -30,5 +30,4 @@ class VercelEdge(Front):
             location = f"https://{target}{asked.path}{query}"
             return SiteAnswer(308, (server, region, ("Location", location)), b"Redirecting...\n")
         answer = await super().answer(asked, body)
-        hsts = ("Strict-Transport-Security", "max-age=63072000")
-        return SiteAnswer(answer.status, (*answer.headers, server, region, hsts), answer.body)
+        return SiteAnswer(answer.status, (*answer.headers, server, region), answer.body)

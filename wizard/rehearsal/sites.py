@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Headers = tuple[tuple[str, str], ...]
 
 _SECURITY: Headers = (
+    ("Strict-Transport-Security", "max-age=63072000"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "strict-origin-when-cross-origin"),
