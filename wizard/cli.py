@@ -53,6 +53,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message[:1].upper() + message[1:], next=f"See `{self.prog} --help`.")
 
 
+class Version(argparse.Action):
+    """Prints the installed version. Looked up only when asked for: the look-up is slow."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        parser.exit()
+
+
 def take_apart(argv: Sequence[str]) -> Call:
     """Options may stand before or behind the command; `rehearse` stands before it."""
     rest = list(argv)
@@ -99,9 +112,7 @@ def parser_for(call: Call) -> Parser:
     if call.rehearsal:
         rehearsing(parser)
     if not call.command:
-        from wizard import __version__
-
-        parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+        parser.add_argument("--version", action=Version)
     return parser
 
 
@@ -147,8 +158,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.DONE)
     except ExceptionGroup as group:
         known, unknown = group.split(WizardError)
-        error = _first(known) if known is not None and unknown is None else None
-        return _explain(error or _unexpected(_first(group)), debug)
+        if known is not None and unknown is None:
+            return _explain(_first(known), debug)
+        return _explain(_unexpected(_first(group)), debug)
     except Exception as error:
         return _explain(_unexpected(error), debug)
 
