@@ -1,0 +1,97 @@
+"""What every screen shares: it paints from the model, at most twenty times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from screens.glyphs import Glyphs
+from screens.widgets.bars import Key, KeyBar, TopBar
+from screens.widgets.paint import Lines
+
+if TYPE_CHECKING:
+    from screens.app import WizardApp
+    from screens.help import HelpPage
+    from screens.model import Model
+    from screens.session import Session
+
+FRAME = 1 / 20
+TICK = 1.0
+
+
+class Page(Screen[Any]):
+    """A full screen with the top bar and the line of keys. Subclasses compose the rest and `paint`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "help", "help", show=False)]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]
+    heading = ""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self._painted = -1
+        self._painted_at = 0.0
+
+    @property
+    def wizard(self) -> WizardApp:
+        return cast("WizardApp", self.app)
+
+    @property
+    def session(self) -> Session:
+        return self.model.session
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return self.wizard.glyphs
+
+    def top_bar(self) -> TopBar:
+        return TopBar(self.model, self.heading)
+
+    def key_bar(self) -> KeyBar:
+        return KeyBar(self.keys)
+
+    def keys(self) -> Sequence[Key]:
+        """The keys of the present moment, most useful first."""
+        return ()
+
+    def help_page(self) -> HelpPage:
+        raise AssertionError("every page has help")
+
+    def on_mount(self) -> None:
+        self.set_interval(FRAME, self._frame)
+        self.set_interval(TICK, self.repaint)
+        self.call_after_refresh(self.repaint)
+
+    def _frame(self) -> None:
+        if self.is_current and self.model.version != self._painted:
+            self.repaint()
+
+    def repaint(self) -> None:
+        """Paint now, whatever changed."""
+        if not self.is_current:
+            return
+        self._painted = self.model.version
+        self.paint()
+        for bar in self.query(Lines):
+            bar.paint()
+
+    def paint(self) -> None:
+        """Bring the widgets up to the model; lines with text of their own follow by themselves."""
+
+    def on_screen_resume(self) -> None:
+        self.repaint()
+
+    def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
+        self.call_next(self.run_action, message.action)
+
+    def action_help(self) -> None:
+        from screens.help import Help
+
+        self.app.push_screen(Help(self.help_page()))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
