@@ -14,6 +14,7 @@ from wizard.endpoints import Endpoints
 from wizard.net import LiveNet, Net
 
 if TYPE_CHECKING:
+    from wizard.checks.http import HttpClient
     from wizard.clients.acme import AcmeClient
     from wizard.clients.dokploy import DokployClient
     from wizard.clients.git import GitClient
@@ -43,6 +44,31 @@ class World:
         from wizard.clients.ssh import SshClients
 
         return SshClients(self.net, self.clock)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        from wizard.checks.http import HttpClient
+
+        return HttpClient(self.net, self.endpoints.trust)
+
+    @cached_property
+    def acme(self) -> AcmeClient:
+        return self._authority(self.endpoints.acme)
+
+    @cached_property
+    def acme_staging(self) -> AcmeClient:
+        return self._authority(self.endpoints.acme_staging)
+
+    def _authority(self, directory: str) -> AcmeClient:
+        from wizard.clients.acme import AcmeClient
+
+        return AcmeClient(
+            directory,
+            secrets=self.secrets,
+            clock=self.clock,
+            email=self.config.project.email,
+            trust=self.endpoints.trust,
+        )
 
     async def aclose(self) -> None:
         """End every connection that a client holds open."""
