@@ -235,3 +235,62 @@ def reload_caddy(container: str) -> Command:
 
 def validate_caddy(container: str, path: str = "/etc/caddy/Caddyfile") -> Command:
     return in_container(container, "caddy", "validate", "--config", path)
+
+
+# Data
+
+
+def volume_path(volume: str) -> str:
+    """Where Docker's local driver keeps a volume."""
+    return f"/var/lib/docker/volumes/{volume}/_data"
+
+
+def pack_volume(volume: str) -> Command:
+    return command(host_tools.path("dw-volume"), "pack", volume_path(volume))
+
+
+def unpack_volume(volume: str) -> Command:
+    return command(host_tools.path("dw-volume"), "unpack", volume_path(volume))
+
+
+def clear_volume(volume: str) -> Command:
+    return command(host_tools.path("dw-volume"), "clear", volume_path(volume))
+
+
+def volume_manifest(volume: str) -> Command:
+    """``files COUNT bytes SIZE digest SHA256``; nothing is left on the host."""
+    return command("sh", "-s", "--", "manifest", volume_path(volume), stdin=host_tools.text("dw-volume"))
+
+
+def create_volume(volume: str, labels: tuple[tuple[str, str], ...] = ()) -> Command:
+    """Does nothing if it exists."""
+    words = [word for name, value in labels for word in ("--label", f"{name}={value}")]
+    return docker("volume", "create", *words, volume)
+
+
+def containers_of(project: str, service: str = "") -> Command:
+    """Names of a compose project's containers, one a line."""
+    filters = ["--filter", f"label=com.docker.compose.project={project}"]
+    if service:
+        filters += ["--filter", f"label=com.docker.compose.service={service}"]
+    return docker("ps", "-a", *filters, "--format", "{{.Names}}")
+
+
+def through_ssh(
+    identity: str, known_hosts: str, user: str, address: str, port: int, inner: Command
+) -> Command:
+    """Run `inner` on another host, from a host: pinned, without questions."""
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts}")
+    words = [word for option in options for word in ("-o", option)]
+    return command(
+        "ssh",
+        "-i",
+        identity,
+        *words,
+        "-o",
+        "ServerAliveInterval=15",
+        "-p",
+        str(port),
+        f"{user}@{address}",
+        inner.line(),
+    )

@@ -131,8 +131,9 @@ class HostClient:
                 try:
                     self._connection = await connect(self.target, self._net, self._timeout)
                     return self._connection
-                except UnreachableError:
-                    if attempt == _CONNECT_TRIES:
+                except UnreachableError as error:
+                    # A refusal passes (sshd restarts); silence means a firewall and would only repeat.
+                    if attempt == _CONNECT_TRIES or isinstance(error.__cause__, TimeoutError):
                         raise
                 await self._clock.sleep(2.0)
             raise AssertionError("unreachable")
@@ -140,7 +141,7 @@ class HostClient:
     @property
     def _timeout(self) -> float:
         # Handshakes cost real time even where the world's clock is fast.
-        return max(5.0, self._clock.real(CONNECT_TIMEOUT))
+        return max(1.0, self._clock.real(CONNECT_TIMEOUT))
 
     async def run(self, command: Command, *, timeout: float = 120.0, check: bool = True) -> Result:
         """Run it to its end. `timeout` is in real seconds; it does not end the command on the host.

@@ -14,6 +14,8 @@ from wizard.errors import CredentialError, UnreachableError, WizardError
 from wizard.net import Net
 
 CONNECT_TIMEOUT = 15.0
+HANDSHAKE_TIMEOUT = 15.0
+"""Real seconds: cryptography takes its time on a busy machine, however fast the world's clock is."""
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 3
 _ALGORITHMS = (
@@ -101,8 +103,8 @@ async def _connect(
             way = {"host": target.address}
         else:
             sock = await net.connect(options.host or target.address, options.port, timeout=timeout)
-            way = {"sock": sock}
-        async with asyncio.timeout(timeout * 2):
+            way = {"sock": sock, "host": options.host or target.address, "port": options.port}
+        async with asyncio.timeout(timeout + HANDSHAKE_TIMEOUT):
             return await asyncssh.connect(options=options, config=None, **way)
     except BaseException as error:
         if tunnel is not None:
@@ -123,8 +125,8 @@ def _options(
         "client_factory": lambda: watcher,
         "config": [str(Path(target.ssh_config).expanduser())] if target.ssh_config else None,
         "known_hosts": _known(target),
-        "connect_timeout": timeout,
-        "login_timeout": timeout,
+        "connect_timeout": max(timeout, HANDSHAKE_TIMEOUT),
+        "login_timeout": max(timeout, HANDSHAKE_TIMEOUT),
         "keepalive_interval": KEEPALIVE_INTERVAL,
         "keepalive_count_max": KEEPALIVE_COUNT,
         "request_pty": False,

@@ -6,7 +6,7 @@ from importlib import resources
 
 FOLDER = "/var/lib/dokploy-wizard"
 BIN = f"{FOLDER}/bin"
-INSTALLED = ("dw-job", "dw-deadman")
+INSTALLED = ("dw-job", "dw-deadman", "dw-volume")
 
 
 def text(name: str) -> str:

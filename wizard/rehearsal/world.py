@@ -92,6 +92,8 @@ class RehearsalWorld:
     def _endpoints(self, gateway: int) -> Endpoints:
         trust = self.folder / "authorities.pem"
         trust.write_text(self.stage.acme.root_pem)
+        known_hosts = self.folder / "known_hosts"
+        known_hosts.write_text(self.stage.hosts.known_hosts)
         stage = self.stage
         return stage.dns.endpoints(
             Endpoints(
@@ -103,6 +105,7 @@ class RehearsalWorld:
                 acme_staging=stage.acme.staging_url,
                 gateway=SocketAddress("127.0.0.1", gateway),
                 trust=str(trust),
+                known_hosts=str(known_hosts),
             )
         )
 
