@@ -70,6 +70,12 @@ class World:
             trust=self.endpoints.trust,
         )
 
+    @cached_property
+    def hetzner(self) -> HetznerClient:
+        from wizard.clients.hetzner import HetznerClient
+
+        return HetznerClient(self.endpoints.hetzner, lambda: self.secrets.get("HCLOUD_TOKEN"), self.clock)
+
     async def aclose(self) -> None:
         """End every connection that a client holds open."""
         for client in tuple(vars(self).values()):
