@@ -122,7 +122,7 @@ ASCII = Glyphs(
     block=(" ", ".", ".", ":", ":", "+", "+", "#", "#"),
 )
 
-_PLAIN = str.maketrans("–—…·→←≥≤×“”‘’•✓✗", "--~->" + "<" + "><x\"\"''*+x")
+_PLAIN = str.maketrans("–—…·→←≥≤×“”‘’•✓✗", "--~-><><x\"\"''*+x")
 
 
 def plain(text: str) -> str:

@@ -67,6 +67,10 @@ class Session(Protocol):
         """Every unfinished step's plan, as far as it can be known now. Changes nothing."""
         ...
 
+    async def report(self) -> str:
+        """What was done and proven so far, as Markdown."""
+        ...
+
     async def start(self) -> None:
         """Go on in the background; returns at once."""
         ...

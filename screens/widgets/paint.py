@@ -117,6 +117,7 @@ class Lines(Painted):
 
     def on_resize(self) -> None:
         self._lines = self.lines(self.size.width)
+        self.refresh()
 
     def paint(self) -> None:
         """Ask for the lines again; paints only what differs."""

@@ -84,6 +84,9 @@ class Rows(Painted):
     def width(self) -> int:
         return self.scrollable_content_region.width
 
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return sum(len(row.lines) for row in self._builder(max(1, width - 1)))
+
     def on_resize(self) -> None:
         self._take(self._builder(self.width))
 

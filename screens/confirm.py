@@ -1,0 +1,96 @@
+"""Asking before something that matters: yes or no, or the name typed for what cannot be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from screens.modal import Modal, Text
+from screens.text import wrap
+from screens.widgets.paint import Line
+
+
+class Confirm(Modal[bool]):
+    """Enter says yes, Escape no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "yes", "yes"),
+        Binding("escape,n", "no", "no"),
+    ]
+
+    def __init__(self, title: str, text: Sequence[str], yes: str) -> None:
+        super().__init__()
+        self.frame_title = title
+        self._text = tuple(text)
+        self._yes = yes
+
+    def content(self) -> ComposeResult:
+        yield Text(self._body)
+        yield Text(
+            lambda width: ((("enter", "key"), (f" {self._yes}   ", ""), ("esc", "key"), (" not now", ""))),
+            classes="hint",
+        )
+
+    def _body(self, width: int) -> list[Line]:
+        return paragraphs(self._text, width)
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+
+class TypeName(Modal[bool]):
+    """For what cannot be undone: only the exact name, typed, says yes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "not now")]
+
+    def __init__(self, title: str, text: Sequence[str], name: str) -> None:
+        super().__init__(classes="danger")
+        self.frame_title = title
+        self._text = tuple(text)
+        self._name = name
+        self._wrong = ""
+
+    def content(self) -> ComposeResult:
+        yield Text(self._body)
+        yield Input(placeholder=self._name, id="answer", compact=True)
+        yield Text(self._hint, id="hint", classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def _body(self, width: int) -> list[Line]:
+        lines = paragraphs(self._text, width)
+        lines += [(), (("Type ", ""), (self._name, "strong"), (" to allow it.", ""))]
+        return lines
+
+    def _hint(self, width: int) -> list[Line]:
+        if self._wrong:
+            return [((text, "bad"),) for text in wrap(self._wrong, width)]
+        return [(("enter", "key"), (" allow   ", ""), ("esc", "key"), (" not now", ""))]
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value == self._name:
+            self.dismiss(True)
+            return
+        self._wrong = f"That is not {self._name!r}. Nothing was changed."
+        self.query_one("#hint", Text).paint()
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+
+def paragraphs(texts: Sequence[str], width: int) -> list[Line]:
+    """Wrapped texts with an empty line between."""
+    lines: list[Line] = []
+    for text in texts:
+        if lines:
+            lines.append(())
+        lines.extend(((piece, ""),) for piece in wrap(text, width))
+    return lines

@@ -1,0 +1,137 @@
+"""Moments of a migration that are worth a picture."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.screens.fake_session import NOW, FakeSession
+from wizard.engine.check import CheckState
+from wizard.engine.events import StepState
+from wizard.engine.plan import Change, Choice, Kind, Money, Plan, Question
+
+SERVER = Plan(
+    (
+        Change(
+            Kind.CREATE,
+            "server",
+            "server backend",
+            after="cx33 in nbg1, Debian 12, IPv4 203.0.113.11 and IPv6, backups on",
+            why="the first of your ranked types that can be had in nbg1",
+            way_back="delete the server; what it cost stays",
+            monthly=Money(Decimal("7.19")),
+        ),
+        Change(
+            Kind.UPDATE,
+            "labels",
+            "address openmates-backend-v4",
+            before="unassigned",
+            after="openmates-backend",
+            why="the address survives the server",
+        ),
+    ),
+    notes=("cx23 is sold out in nbg1 and fsn1 at this moment.",),
+)
+
+DELETE = Plan(
+    (
+        Change(
+            Kind.DELETE,
+            "project",
+            "Vercel project openmates-web",
+            before="3 domains, 214 deployments",
+            after="",
+            why="nothing points to it since 7 days",
+            confirm="openmates-web",
+        ),
+    )
+)
+
+ACCEPT = Question(
+    "prepare.decide.lost",
+    "Four things cannot be carried over. Go on without them?",
+    choices=(
+        Choice("accept", "Go on: I have read them and can do without"),
+        Choice("stop", "Stop here: I want to change something first"),
+    ),
+    default="accept",
+    why="Image optimisation at the edge, preview deployments of pull requests, web analytics, "
+    "and 2 of 9 environment variables that Vercel never shows again.",
+)
+
+
+def approving() -> FakeSession:
+    """A server is to be made; its plan waits."""
+    session = FakeSession()
+    session.done_until("provision.frontend.server")
+    session.running = True
+    session.set("provision.frontend.server", StepState.RUNNING)
+    session.propose("provision.backend.server", SERVER)
+    return session
+
+
+def running() -> FakeSession:
+    """The panel is being installed."""
+    session = approving()
+    session.approve("provision.backend.server", True)
+    session.set("provision.backend.server", StepState.DONE)
+    session.set("provision.frontend.server", StepState.DONE)
+    step = "provision.backend.panel"
+    install = Change(
+        Kind.RUN, "install", "the panel's installer, version 0.26", after="detached, followed by its log"
+    )
+    session.planned(step, Plan((install,)))
+    session.set(step, StepState.RUNNING)
+    session.begin(step, install)
+    session.output(
+        step,
+        "ports 80, 443 and 3000 are free; 3.6 GB of memory, 68 GB of disk",
+        "installer fetched: sha256 4f1c…9a02, as expected",
+        "Installing Docker 28.5 …",
+        "Swarm initialized: current node (x5mzgt1) is now a manager.",
+        "dokploy-network created, dokploy-postgres and dokploy-redis converged",
+        "waiting for http://127.0.0.1:3000 to answer (through the tunnel)",
+    )
+    session.check(step, "version", "The panel answers with version 0.26", CheckState.PENDING,
+                  seen="connection refused", vantage="backend, 127.0.0.1:3000", again=NOW + 4)  # fmt: skip
+    session.check(step, "swarm", "Docker Swarm is active with one manager",
+                  seen="Swarm: active, Managers: 1", vantage="backend by SSH", age=3)  # fmt: skip
+    session.check(step, "closed", "Port 3000 of backend is closed to the world",
+                  seen="203.0.113.11:3000 timed out", vantage="here, 192.0.2.10", age=65)  # fmt: skip
+    return session
+
+
+def failed() -> FakeSession:
+    """A check does not hold."""
+    session = running()
+    session.set("provision.backend.panel", StepState.DONE)
+    session.set("firewall.backend.host", StepState.DONE)
+    step = "firewall.backend.ports"
+    session.check(step, "backend.22", "Port 22 of backend is open from your address",
+                  seen="SSH-2.0-OpenSSH_9.6", vantage="here, 192.0.2.10")  # fmt: skip
+    session.check(step, "backend.3000", "Port 3000 of backend is closed from the world", CheckState.FAILED,
+                  seen="203.0.113.11:3000 accepted the connection", vantage="frontend, 203.0.113.10",
+                  advice="Docker publishes past ufw: apply firewall.backend.host again.")  # fmt: skip
+    session.set(
+        step,
+        StepState.FAILED,
+        "not true: Port 3000 of backend is closed from the world",
+        ways=("Docker publishes past ufw: apply firewall.backend.host again.",),
+    )
+    session.over("failed")
+    return session
+
+
+def asking() -> FakeSession:
+    session = FakeSession()
+    session.done_until("prepare.decide")
+    session.running = True
+    session.ask("prepare.decide", ACCEPT)
+    return session
+
+
+def deleting() -> FakeSession:
+    session = FakeSession(live=True)
+    session.done_until("decommission.delete")
+    session.running = True
+    session.propose("decommission.delete", DELETE)
+    return session
