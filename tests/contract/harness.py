@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -89,7 +90,9 @@ class Contract:
         servers = description.get("servers") or [{"url": "https://contract.test"}]
         self.base = (base or str(servers[0]["url"])).rstrip("/")
         # Strict validation of the document itself would refuse Vercel's own description.
-        self._api = OpenAPI.from_dict(dict(description), config=Config(spec_validator_cls=None))
+        self._api = OpenAPI.from_dict(
+            _usable(description, description), config=Config(spec_validator_cls=None)
+        )
 
     @classmethod
     def of(cls, vendor: str, base: str = "") -> Contract:
@@ -142,6 +145,34 @@ class Contract:
             content_type=_content_type(exchange.headers),
             body=exchange.body or None,
         )
+
+
+def _usable(part: Any, whole: Mapping[str, Any]) -> Any:
+    """`part` in the spelling that the validator knows; nothing that it would refuse becomes allowed.
+
+    Ranges of statuses are written 4XX, and a discriminator that leads nowhere leaves its oneOf to be tried.
+    """
+    if isinstance(part, list):
+        return [_usable(entry, whole) for entry in part]
+    if not isinstance(part, Mapping):
+        return part
+    kept = {
+        (key.upper() if re.fullmatch(r"[1-5]xx", str(key)) else key): _usable(value, whole)
+        for key, value in part.items()
+    }
+    mapping = (kept.get("discriminator") or {}).get("mapping") if "oneOf" in kept else None
+    if mapping and not all(_leads(target, whole) for target in mapping.values()):
+        del kept["discriminator"]
+    return kept
+
+
+def _leads(target: str, whole: Mapping[str, Any]) -> bool:
+    place: Any = whole
+    for word in target.removeprefix("#/").split("/"):
+        if not isinstance(place, Mapping) or word not in place:
+            return False
+        place = place[word]
+    return True
 
 
 def _response(exchange: Exchange) -> _Response:
