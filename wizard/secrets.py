@@ -11,9 +11,12 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from wizard.errors import WizardError
 from wizard.redact import remember
 
 SERVICE = "dokploy-wizard"
+FILE_VARIABLE = "DOKPLOY_WIZARD_SECRETS"
+"""Environment variable by which the operator opts into a file for secrets."""
 
 
 class Secrets(Protocol):
@@ -41,6 +44,7 @@ class FileSecrets:
         return {str(key): str(value) for key, value in data.items()}
 
     def _write(self, data: dict[str, str]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -77,9 +81,17 @@ class KeyringSecrets:
 
     async def put(self, name: str, value: str) -> None:
         import keyring
+        import keyring.errors
 
         remember(value)
-        await asyncio.to_thread(keyring.set_password, f"{SERVICE}:{self.account}", name, value)
+        try:
+            await asyncio.to_thread(keyring.set_password, f"{SERVICE}:{self.account}", name, value)
+        except keyring.errors.KeyringError as error:
+            raise WizardError(
+                f"The secret {name} cannot be kept",
+                f"the system's keyring cannot be used ({type(error).__name__})",
+                f"Name a file for secrets, made with mode 0600: export {FILE_VARIABLE}=~/.dokploy-wizard.json",
+            ) from error
 
     async def drop(self, name: str) -> None:
         import keyring

@@ -17,14 +17,11 @@ from wizard.engine.lock import locked
 from wizard.engine.operator import Operator, Unattended
 from wizard.engine.progress import Progress, load
 from wizard.engine.run import Engine, engine_for
-from wizard.secrets import FileSecrets, KeyringSecrets, LayeredSecrets
+from wizard.secrets import FILE_VARIABLE, FileSecrets, KeyringSecrets, LayeredSecrets
 from wizard.world import World
 
 if TYPE_CHECKING:
     from wizard.rehearsal.door import Door
-
-SECRETS_FILE = "DOKPLOY_WIZARD_SECRETS"
-"""Environment variable by which the operator opts into a file for secrets, mode 0600."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,6 @@ def _config_file(options: Options) -> Any:
 
 def live_secrets(config: Config) -> LayeredSecrets:
     """Environment, then the file that the operator opted into, else the system's keyring."""
-    chosen = os.environ.get(SECRETS_FILE, "")
+    chosen = os.environ.get(FILE_VARIABLE, "")
     store = FileSecrets(Path(chosen).expanduser()) if chosen else KeyringSecrets(config.project.name)
     return LayeredSecrets(store)
