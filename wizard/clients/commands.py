@@ -93,6 +93,11 @@ def move_file(source: str, target: str) -> Command:
     return command("mv", "-f", "--", source, target)
 
 
+def copy_file(source: str, target: str) -> Command:
+    """With owner and mode."""
+    return command("cp", "-a", "--", source, target)
+
+
 def make_folder(path: str, mode: int = 0o700) -> Command:
     return command("install", "-d", "-m", f"{mode:04o}", path)
 
@@ -121,6 +126,14 @@ def connection_addresses() -> Command:
 def cloud_init_wait() -> Command:
     """Exit 0 done, 1 failed, 2 done with recoverable errors."""
     return command("cloud-init", "status", "--wait")
+
+
+def cloud_init_status() -> Command:
+    return command("cloud-init", "status")
+
+
+def list_folder(path: str) -> Command:
+    return command("ls", "-A", "--", path)
 
 
 def listening_ports() -> Command:
@@ -201,6 +214,11 @@ def nft(*words: str, stdin: str = "") -> Command:
 
 def docker(*words: str) -> Command:
     return command("docker", *words)
+
+
+def docker_info() -> Command:
+    """One JSON object with ServerVersion and Swarm."""
+    return docker("info", "--format", "{{json .}}")
 
 
 def containers() -> Command:

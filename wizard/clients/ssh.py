@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import asyncssh
@@ -184,7 +184,7 @@ class HostClient:
             exit_status=result.exit_status,
         )
 
-    async def stream(self, command: Command) -> AsyncIterator[bytes]:
+    async def stream(self, command: Command) -> AsyncGenerator[bytes, None]:
         """Its output as it comes, in chunks. Ends silently when the connection is lost."""
         process = await self._start(command)
         try:
@@ -260,7 +260,7 @@ class HostClient:
             return JobStatus(JobState.DONE, int(words[1]), int(words[2]))
         return JobStatus(words[0], None, int(words[1]) if len(words) > 1 else 0)
 
-    async def follow_job(self, name: str, offset: int = 0) -> AsyncIterator[tuple[int, bytes]]:
+    async def follow_job(self, name: str, offset: int = 0) -> AsyncGenerator[tuple[int, bytes], None]:
         """The log from byte `offset`, live: (offset after it, chunk), until the job has ended.
 
         A lost connection is opened again and the log goes on where it was. Raises UnreachableError when

@@ -63,6 +63,15 @@ async def new_host_target(
 
     record = server_record(ctx, server)
     keys = (key,) if key else known_host_keys(ctx, server)
+    if not keys and record.adopted:
+        # A machine of the operator's own: as known to the operator, by the operator's keys.
+        return Target(
+            name=server,
+            address=address or record.ipv4 or record.ipv6,
+            known_hosts=ctx.world.endpoints.known_hosts,
+            key=await ctx.world.secrets.get(LOGIN_KEY) or "",
+            agent=True,
+        )
     if not keys:
         raise WizardError(f"No host key of {server} is known", next=f"Run provision.{server}.server again.")
     return Target(

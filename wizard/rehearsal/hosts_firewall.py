@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import re
 from typing import TYPE_CHECKING
@@ -12,14 +13,18 @@ from wizard.rehearsal.hosts_state import HostState, NftTable, UfwRule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+HTTPS = 443
 UNIT = "wizfw.service"
 NFT_FILE = "/etc/dokploy-wizard/wizfw.nft"
 
 
 def admits(state: HostState, source: str, address: str, port: int) -> bool:
     """nft sees every packet before Docker's redirection; ufw only what Docker did not redirect."""
-    if state.nft is not None and port in state.nft.closed and not _among(source, state.nft.admin):
-        return False
+    if state.nft is not None:
+        if port in state.nft.closed and not _among(source, state.nft.admin):
+            return False
+        if port != HTTPS and _among(source, state.nft.apart):
+            return False
     open_port = state.ports.get(port)
     redirected = open_port is not None and open_port.published and ":" not in address
     if redirected or not state.ufw.active:
@@ -38,6 +43,16 @@ def _among(source: str, networks: Iterable[str]) -> bool:
     return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
+def copy_ufw(state: HostState, source: str, target: str) -> None:
+    """``cp -a`` of ufw's folder: into a snapshot, or back from it."""
+    if source.startswith("/etc/ufw"):
+        state.ufw_copies[target.rstrip("/.")] = copy.deepcopy(state.ufw)
+    elif source.rstrip("/.") in state.ufw_copies:
+        active = state.ufw.active
+        state.ufw = copy.deepcopy(state.ufw_copies[source.rstrip("/.")])
+        state.ufw.active = active
+
+
 def after_boot(state: HostState) -> None:
     """nft's rules are gone unless the unit that loads them is enabled."""
     state.nft = parse_table(_text(state, NFT_FILE)) if state.units.get(UNIT) else None
@@ -53,11 +68,13 @@ def parse_table(text: str) -> NftTable | None:
     if not re.search(r"table inet wizfw \{", text):
         return None
     closed = re.search(r"set closed \{.*?elements = \{([^}]*)\}", text, re.DOTALL)
-    admin = re.findall(r"set admin[46] \{.*?elements = \{([^}]*)\}", text, re.DOTALL)
+    admin = re.findall(r"set admin[46] \{[^}]*?elements = \{([^}]*)\}", text)
+    apart = re.findall(r"set apart[46] \{[^}]*?elements = \{([^}]*)\}", text)
     return NftTable(
         text,
         tuple(int(word) for word in re.findall(r"\d+", closed[1])) if closed else (),
         tuple(word.strip() for part in admin for word in part.split(",") if word.strip()),
+        tuple(word.strip() for part in apart for word in part.split(",") if word.strip()),
     )
 
 

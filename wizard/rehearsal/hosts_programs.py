@@ -10,6 +10,7 @@ import json
 import asyncssh
 
 from wizard.net import Reach
+from wizard.rehearsal.hosts_firewall import copy_ufw
 from wizard.rehearsal.hosts_shell import Call, Shell, program
 from wizard.rehearsal.hosts_state import File
 
@@ -59,6 +60,9 @@ async def chmod(call: Call) -> int:
 async def move(call: Call) -> int:
     source, target = [word for word in call.argv[1:] if not word.startswith("-")]
     files = call.host.state.files
+    if source.startswith("/etc/ufw") or target.startswith("/etc/ufw"):
+        copy_ufw(call.host.state, source, target)
+        return 0
     if source not in files:
         return await call.fail(f"cannot stat '{source}': No such file or directory")
     file = files[source]
@@ -66,6 +70,17 @@ async def move(call: Call) -> int:
     if call.argv[0] == "mv":
         del files[source]
     return 0
+
+
+@program("ls")
+async def ls(call: Call) -> int:
+    folder = call.argv[-1].rstrip("/") + "/"
+    names = {
+        path.removeprefix(folder).partition("/")[0]
+        for path in call.host.state.files
+        if path.startswith(folder)
+    }
+    return await call.say("".join(f"{name}\n" for name in sorted(names)))
 
 
 @program("rm")
@@ -108,6 +123,8 @@ async def printenv(call: Call) -> int:
 @program("cloud-init")
 async def cloud_init(call: Call) -> int:
     ready = call.host.state.booted + CLOUD_INIT_SECONDS
+    if "--wait" not in call.argv:
+        return await call.say(f"status: {'done' if call.host.stage.clock.now() >= ready else 'running'}\n")
     await call.host.stage.clock.sleep(max(0.0, ready - call.host.stage.clock.now()))
     return await call.say("\nstatus: done\n")
 

@@ -51,11 +51,12 @@ class Ufw:
 
 @dataclass
 class NftTable:
-    """`inet wizfw`: new connections to `closed` ports pass only from `admin` networks."""
+    """`inet wizfw`: new connections to `closed` ports pass only from `admin`; `apart` reaches HTTPS only."""
 
     text: str = ""
     closed: tuple[int, ...] = ()
     admin: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass
@@ -181,14 +182,6 @@ class Deadman:
 
 
 @dataclass
-class Snapshot:
-    """A file of rules that a revert script puts back."""
-
-    ufw: Ufw
-    nft: NftTable | None
-
-
-@dataclass
 class HostState:
     """`cloud_rules` None: no Cloud Firewall is attached. `boot` counts starts."""
 
@@ -206,6 +199,7 @@ class HostState:
     files: dict[str, File] = field(default_factory=dict)
     ports: dict[int, OpenPort] = field(default_factory=dict)
     ufw: Ufw = field(default_factory=Ufw)
+    ufw_copies: dict[str, Ufw] = field(default_factory=dict)
     nft: NftTable | None = None
     units: dict[str, bool] = field(default_factory=dict)
     docker: Docker = field(default_factory=Docker)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from wizard.net import Reach
 from wizard.rehearsal.hosts_shell import Call, Shell, program
 from wizard.rehearsal.hosts_state import Deadman, Job
 
@@ -140,12 +141,18 @@ async def sh(call: Call) -> int:
     return await call.fail("this rehearsal's hosts run only what the wizard sends", 127)
 
 
+def _reach(host: Host, address: str, port: int) -> Reach:
+    if address.startswith("127.") or address in host.addresses:
+        return Reach.OPEN if host.listener(address, port) else Reach.REFUSED
+    return host.stage.internet.reach(host.source_for(address), address, port)
+
+
 async def _probe(call: Call) -> int:
     words = call.argv[4:]
     patience = float(call.argv[3])
     filtered = False
     for address, port in zip(words[::2], words[1::2], strict=True):
-        reach = call.host.stage.internet.reach(call.host.source_for(address), address, int(port))
+        reach = _reach(call.host, address, int(port))
         filtered = filtered or reach.value == "filtered"
         await call.say(f"{address} {port} {reach.value}\n")
     if filtered:
