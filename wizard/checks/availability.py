@@ -20,7 +20,6 @@ RATE = 20.0
 _TIMEOUT = 10.0
 _SLOW_FLOOR = 0.3
 _SLOW_FACTOR = 4.0
-_EPISODE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def judge(shots: Sequence[Shot], *, usual: float | None = None) -> Availability:
         shots=len(ordered),
         failed=sum(bool(shot.failure) for shot in ordered),
         slow=len(slow),
-        slow_episodes=_episodes(slow),
+        slow_episodes=_episodes(ordered, limit),
         failures=tuple(Counter(shot.failure for shot in ordered if shot.failure).most_common()),
         gaps=_gaps(ordered),
         usual=normal,
@@ -141,18 +140,19 @@ def _gap(before: Shot | None, run: Sequence[Shot], after: Shot | None) -> Gap:
     return Gap(first, last - first, most, len(run))
 
 
-def _episodes(slow: Sequence[Shot]) -> int:
-    """Groups of at least two slow shots within a second of each other: one alone is chance."""
-    episodes = 0
-    size = 0
-    previous: float | None = None
-    for shot in slow:
-        if previous is not None and shot.at - previous <= _EPISODE_SECONDS * max(1.0, shot.latency):
-            size += 1
-            episodes += size == 2
-        else:
-            size = 1
-        previous = shot.at
+def _episodes(ordered: Sequence[Shot], limit: float) -> int:
+    """Groups of slow shots that came one after the other (one quick one between them is allowed).
+
+    Counted by shots and not by seconds, because the world's seconds may be faster than the shots.
+    One slow shot alone is chance.
+    """
+    numbers = [n for n, shot in enumerate(ordered) if not shot.failure and shot.latency > limit]
+    episodes = size = 0
+    previous: int | None = None
+    for number in numbers:
+        size = size + 1 if previous is not None and number - previous <= 2 else 1
+        episodes += size == 2
+        previous = number
     return episodes
 
 
