@@ -90,7 +90,7 @@ class KeyringSecrets:
             raise WizardError(
                 f"The secret {name} cannot be kept",
                 f"the system's keyring cannot be used ({type(error).__name__})",
-                f"Name a file for secrets, made with mode 0600: export {FILE_VARIABLE}=~/.dokploy-wizard.json",
+                f"Name a file for them, made with mode 0600: export {FILE_VARIABLE}=~/.dokploy-wizard.json",
             ) from error
 
     async def drop(self, name: str) -> None:

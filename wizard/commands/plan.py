@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from decimal import Decimal
 
+from wizard import phases
 from wizard.commands.lines import plan_lines, put_json, say
 from wizard.commands.options import Options
 from wizard.commands.place import Place, opened
 from wizard.engine.events import jsonable
 from wizard.engine.plan import Failed, Money, Plan
 from wizard.errors import ExitCode
+from wizard.phases.costs import total
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,16 +57,6 @@ def _sum(amounts: tuple[Money, ...]) -> str:
 
 def costs(place: Place, plans: dict[str, Plan]) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
     """Monthly totals by currency: as measured by the cost step, else as far as the plans know them."""
-    from wizard.phases import costs_of
-
-    known = costs_of(place.config, place.progress)
+    known = phases.costs_of(place.config, place.progress)
     planned = total(change.monthly for plan in plans.values() for change in plan.changes if change.monthly)
     return known.before, known.after or planned
-
-
-def total(amounts: object) -> tuple[Money, ...]:
-    """Sums by currency, in the order in which the currencies appear."""
-    sums: dict[str, Decimal] = {}
-    for money in amounts:  # type: ignore[attr-defined]
-        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
-    return tuple(Money(amount, currency) for currency, amount in sums.items())

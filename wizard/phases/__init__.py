@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wizard.engine.step import Phase, Step
+from wizard.phases.costs import costs_of
 
 if TYPE_CHECKING:
     from wizard.config import Config
+
+__all__ = ["costs_of", "steps"]
 
 
 def steps(config: Config) -> tuple[Step[Any], ...]:

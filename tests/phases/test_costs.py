@@ -1,0 +1,29 @@
+"""The costs before and after."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from wizard.configfile import example
+from wizard.engine.progress import Progress, encode
+from wizard.phases import costs_of
+from wizard.records import ServerRecord
+
+
+def test_invoices_before_and_taken_prices_after(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "progress.toml")
+    assert costs_of(example(), progress).after == ()
+    for name, price in (("frontend", "7.13"), ("backend", "19.62")):
+        record = ServerRecord(name, 1, "cx23", "fsn1", "203.0.113.7", monthly_gross=price)
+        progress.step(f"provision.{name}.server").saved["server"] = encode(record)
+    costs = costs_of(example(), progress)
+    assert [str(money) for money in costs.before] == ["20.00 USD/month", "17.99 EUR/month"]
+    assert [str(money) for money in costs.after] == ["26.75 EUR/month"]
+
+
+def test_amounts_of_one_currency_are_added(tmp_path: Path) -> None:
+    config = example()
+    leaving = dataclasses.replace(config.decommission, last_invoice="20,50 EUR", old_host_monthly="9 EUR")
+    costs = costs_of(dataclasses.replace(config, decommission=leaving), Progress(tmp_path / "p.toml"))
+    assert [str(money) for money in costs.before] == ["29.50 EUR/month"]
