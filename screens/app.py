@@ -25,7 +25,7 @@ from wizard.errors import ExitCode, WizardError
 class WizardApp(App[int]):
     TITLE = "dokploy-wizard"
     # The styles of a default screen are not read by themselves.
-    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "overview.tcss"]
+    CSS_PATH = ["app.tcss", "overview.tcss"]
     COMMANDS = {providers}
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -70,5 +70,3 @@ class Commands(Provider):
             score = max(matcher.match(name), matcher.match(text) * 0.8)
             if score > 0:
                 yield Hit(score, matcher.highlight(name), run, help=text)
-
-

@@ -31,7 +31,7 @@ class Confirm(Modal[bool]):
     def content(self) -> ComposeResult:
         yield Text(self._body)
         yield Text(
-            lambda width: ((("enter", "key"), (f" {self._yes}   ", ""), ("esc", "key"), (" not now", ""))),
+            lambda width: ((("enter", "key"), (f" {self._yes}   ", ""), ("esc", "key"), (" not now", "")),),
             classes="hint",
         )
 
@@ -54,12 +54,12 @@ class TypeName(Modal[bool]):
         super().__init__(classes="danger")
         self.frame_title = title
         self._text = tuple(text)
-        self._name = name
+        self._wanted = name
         self._wrong = ""
 
     def content(self) -> ComposeResult:
         yield Text(self._body)
-        yield Input(placeholder=self._name, id="answer", compact=True)
+        yield Input(placeholder=self._wanted, id="answer", compact=True)
         yield Text(self._hint, id="hint", classes="hint")
 
     def on_mount(self) -> None:
@@ -67,7 +67,7 @@ class TypeName(Modal[bool]):
 
     def _body(self, width: int) -> list[Line]:
         lines = paragraphs(self._text, width)
-        lines += [(), (("Type ", ""), (self._name, "strong"), (" to allow it.", ""))]
+        lines += [(), (("Type ", ""), (self._wanted, "strong"), (" to allow it.", ""))]
         return lines
 
     def _hint(self, width: int) -> list[Line]:
@@ -76,10 +76,10 @@ class TypeName(Modal[bool]):
         return [(("enter", "key"), (" allow   ", ""), ("esc", "key"), (" not now", ""))]
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value == self._name:
+        if event.value == self._wanted:
             self.dismiss(True)
             return
-        self._wrong = f"That is not {self._name!r}. Nothing was changed."
+        self._wrong = f"That is not {self._wanted!r}. Nothing was changed."
         self.query_one("#hint", Text).paint()
 
     def action_no(self) -> None:

@@ -37,6 +37,11 @@ class Glyphs:
     half: str
     empty: str
     marker: str
+    cell: str
+    """A full cell of a matrix, with a gap to the row above."""
+    pointer: str
+    predicted: tuple[str, ...]
+    """The outline of what is not seen yet, from low to high within a cell."""
     block: tuple[str, ...]
     """From empty to full, for columns of a chart."""
 
@@ -94,6 +99,9 @@ UNICODE = Glyphs(
     half="▒",
     empty="░",
     marker="▌",
+    cell="▇",
+    pointer="◆",
+    predicted=("⣀", "⠤", "⠒", "⠉"),
     block=(" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"),
 )
 
@@ -119,6 +127,9 @@ ASCII = Glyphs(
     half="=",
     empty=".",
     marker="|",
+    cell="#",
+    pointer="@",
+    predicted=("_", ".", "-", "'"),
     block=(" ", ".", ".", ":", ":", "+", "+", "#", "#"),
 )
 

@@ -19,12 +19,13 @@ T = TypeVar("T")
 class Text(Lines):
     """Lines made once for a width."""
 
-    def __init__(self, make: Callable[[int], Sequence[Line]], *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, make: Callable[[int], Sequence[Line]], *, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(id=id, classes=classes)
         self._make = make
 
     def lines(self, width: int) -> Sequence[Line]:
-
 
         return self._make(width)
 

@@ -155,14 +155,11 @@ class Model:
             case Answered(step=step, answer=answer):
                 self.view(step).say(event.at, f"answered: {answer or '(not shown)'}", "accent")
             case Detail(step=step, topic=topic, payload=payload):
-
                 self.details[topic] = (step, payload)
             case RunEnded(result=result):
                 self.ended = result
 
-    def _state(
-        self, at: float, step: str, state: StepState, why: str, ways: tuple[str, ...]
-    ) -> None:
+    def _state(self, at: float, step: str, state: StepState, why: str, ways: tuple[str, ...]) -> None:
         if state is StepState.RUNNING:
             self._latest = step
         view = self.view(step)

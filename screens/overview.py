@@ -86,7 +86,7 @@ class Overview(Page):
 
     def on_mount(self) -> None:
         self._opened: set[Phase] = set()
-        self._closed: set[Phase] = set()
+        self._folded: set[Phase] = set()
         self.step = self.model.current
         rail = self.query_one("#rail", Rows)
         rail.key = self.step
@@ -142,7 +142,7 @@ class Overview(Page):
     def _open_phases(self) -> frozenset[Phase]:
         info = self.model.info(self.step)
         shown = {info.phase} if info else set()
-        return frozenset((shown | self._opened) - self._closed)
+        return frozenset((shown | self._opened) - self._folded)
 
     def _plan(self, width: int) -> Sequence[Row]:
         results = self.model.view(self.step).results
@@ -281,11 +281,11 @@ class Overview(Page):
 
     def _fold(self, phase: Phase) -> None:
         if phase in self._open_phases():
-            self._closed.add(phase)
+            self._folded.add(phase)
             self._opened.discard(phase)
         else:
             self._opened.add(phase)
-            self._closed.discard(phase)
+            self._folded.discard(phase)
         rail = self.query_one("#rail", Rows)
         rail.select(phase.value)
         self.repaint()
@@ -295,7 +295,7 @@ class Overview(Page):
         self.following = False
         info = self.model.info(step)
         if info is not None:
-            self._closed.discard(info.phase)
+            self._folded.discard(info.phase)
         self._show(step)
         self.repaint()
 

@@ -57,7 +57,7 @@ class AskQuestion(Modal[str | None]):
 
     def _body(self, width: int) -> list[Line]:
         question = self._question
-        lines = [((text, "strong"),) for text in wrap(question.text, width)]
+        lines: list[Line] = [((text, "strong"),) for text in wrap(question.text, width)]
         if question.why:
             lines += [(), *(((text, "dim"),) for text in wrap(question.why, width))]
         if question.typed:

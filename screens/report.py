@@ -65,7 +65,9 @@ class Document(Painted):
         index = y + self.scroll_offset.y
         if index >= len(self._strips):
             return self.strip((), self.width)
-        return self._strips[index].apply_style(self.rich_style).adjust_cell_length(self.width, self.rich_style)
+        return (
+            self._strips[index].apply_style(self.rich_style).adjust_cell_length(self.width, self.rich_style)
+        )
 
 
 def render(markdown: str, width: int, ascii_only: bool) -> list[Strip]:
@@ -74,11 +76,17 @@ def render(markdown: str, width: int, ascii_only: bool) -> list[Strip]:
 
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
     from screens.glyphs import plain
 
     console = Console(
-        width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor", legacy_windows=False
+        width=width,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+        theme=Theme(_STYLES),
     )
     lines = console.render_lines(Markdown(markdown, hyperlinks=False), pad=False)
     if ascii_only:
@@ -86,6 +94,15 @@ def render(markdown: str, width: int, ascii_only: bool) -> list[Strip]:
     return [Strip(line) for line in lines]
 
 
+_STYLES = {
+    "markdown.h1": "bold",
+    "markdown.h2": "bold #7aa2f7",
+    "markdown.h3": "bold",
+    "markdown.code": "#e0af68",
+    "markdown.table.header": "bold",
+    "markdown.table.border": "dim",
+    "markdown.item.bullet": "#7aa2f7",
+}
 _BOXES = str.maketrans(
     {
         **dict.fromkeys("━─═", "-"),

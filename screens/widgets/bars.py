@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -37,23 +37,25 @@ class TopBar(Lines):
             left.append((f" {self.glyphs.dot} {self._title}", ""))
         if session.paused:
             left += [(" ", ""), (" PAUSED ", "match")]
-        facts = self._facts()
-        while facts and width_of(left) + width_of(facts) + 2 > width:
-            facts = facts[1:]
+        facts = next((facts for facts in self._facts() if width_of(left) + width_of(facts) + 2 <= width), [])
         gap = width - width_of(left) - width_of(facts) - 1
         return (((*left, (" " * max(1, gap), ""), *facts)),)
 
-    def _facts(self) -> list[Span]:
+    def _facts(self) -> Iterator[list[Span]]:
+        """Cost, elapsed and remaining time: in full, then shorter and shorter; the cost goes last."""
         session, glyphs = self._model.session, self.glyphs
         costs = session.costs
-        facts: list[Span] = []
+        cost: list[Span] = []
         if costs.before or costs.after:
-            text = f"{money(costs.before)} {glyphs.arrow} {money(costs.after)}/mo"
-            facts.append((f"{text}  ", ""))
-        facts.append((f"{duration(session.elapsed)} so far", "dim"))
-        if session.remaining:
-            facts.append((f"  {duration(session.remaining)} left", "accent"))
-        return facts
+            arrow = glyphs.arrow
+            cost = [(f"{money(costs.before)} {arrow} {money(costs.after)}/mo", "")]
+        took = duration(session.elapsed)
+        left = duration(session.remaining) if session.remaining else ""
+        remaining: list[Span] = [(f"  {left} left", "accent")] if left else []
+        yield [*cost, (f"  {took} so far", "dim"), *remaining]
+        yield [*cost, (f"  {took}", "dim"), *remaining]
+        yield [*cost, *remaining]
+        yield cost or remaining
 
 
 @dataclass(frozen=True, slots=True)

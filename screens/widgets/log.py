@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.strip import Strip
 
@@ -16,7 +18,7 @@ class Log(Painted):
     """Shows one step's output at a time. New lines are appended; nothing is built twice."""
 
     can_focus = True
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "by(-1)", "up", show=False),
         Binding("down,j", "by(1)", "down", show=False),
         Binding("pageup", "page(-1)", "page up", show=False),

@@ -93,7 +93,14 @@ class Painted(ScrollView):
         base = self.rich_style
         if selected:
             base += self.role("cursor")
-        segments = [Segment(self.signs(text), base + self.role(role)) for text, role in spans if text]
+        segments = []
+        for text, role in spans:
+            # Pictures of a screen lose spaces that begin a text: they stand for themselves.
+            bare = text.lstrip(" ")
+            if len(bare) < len(text):
+                segments.append(Segment(text[: len(text) - len(bare)], base + self.role(role)))
+            if bare:
+                segments.append(Segment(self.signs(bare), base + self.role(role)))
         return Strip(segments).adjust_cell_length(width, base)
 
     def signs(self, text: str) -> str:

@@ -28,7 +28,9 @@ def head_lines(model: Model, info: StepInfo, glyphs: Glyphs, width: int) -> list
     for way in info.ways:
         lines.extend(_labelled("way on", way, width, "accent"))
     if info.point_of_no_return and info.state is not StepState.DONE:
-        lines.extend(_labelled("careful", "point of no return: there is no way back from this.", width, "bad"))
+        lines.extend(
+            _labelled("careful", "point of no return: there is no way back from this.", width, "bad")
+        )
     if info.way_back:
         lines.extend(_labelled("way back", info.way_back, width, "dim"))
     return lines
@@ -47,9 +49,11 @@ def _state(model: Model, info: StepInfo, glyphs: Glyphs, width: int) -> list[Lin
     role = STATE_ROLES[info.state]
     head = f"{glyphs.of_step(info.state)} {word}"
     if not why:
-        return [((head, role), (f"  {info.id}", "dim"))] if len(head) + len(info.id) + 2 <= width else [
-            ((head, role),)
-        ]
+        return (
+            [((head, role), (f"  {info.id}", "dim"))]
+            if len(head) + len(info.id) + 2 <= width
+            else [((head, role),)]
+        )
     first, *rest = wrap(f"{head}: {why}", width)
     return [
         ((first[: len(head)], role), (first[len(head) :], "")),

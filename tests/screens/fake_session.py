@@ -63,7 +63,7 @@ def steps() -> tuple[StepInfo, ...]:
 
 
 class FakeSession:
-    """Keeps what commands were given in `calls`; publishes what a test tells it to, to late readers as well."""
+    """Keeps what commands were given in `calls`; tells its events to late readers as well."""
 
     def __init__(self, *, live: bool = False) -> None:
         self.paused = False

@@ -5,6 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.screens.fake_session import NOW, FakeSession
+from wizard.dns.view import (
+    Asked,
+    AuthorityRow,
+    Cell,
+    CertificateRow,
+    HttpRow,
+    Point,
+    ResolverRow,
+    Verdict,
+    Visitors,
+    WatchView,
+)
 from wizard.engine.check import CheckState
 from wizard.engine.events import StepState
 from wizard.engine.plan import Change, Choice, Kind, Money, Plan, Question
@@ -134,4 +146,77 @@ def deleting() -> FakeSession:
     session.done_until("decommission.delete")
     session.running = True
     session.propose("decommission.delete", DELETE)
+    return session
+
+
+def _cell(resolver: int, row: int, share: float) -> Cell:
+    place = (resolver * 37 + row * 11) % 100 / 100
+    if resolver == 17:
+        return Cell(Verdict.SILENT, queries=3)
+    if resolver == 29 and row == 1:
+        return Cell(Verdict.NEITHER, ("192.0.2.66",), NOW, NOW + 300, 2)
+    if place < share:
+        return Cell(Verdict.NEW, ("203.0.113.10",), NOW - 20, NOW + 40, 2, 1, 1)
+    if resolver % 13 == 5:
+        return Cell(Verdict.OLD, ("198.51.100.76",), NOW - 20, NOW + 25, 4, 3, 1)
+    return Cell(Verdict.OLD, ("198.51.100.76",), NOW - 20, NOW + 5 + place * 240, 1)
+
+
+def watch(share: float = 0.55) -> WatchView:
+    """A watch in the middle: `share` of about fifty caches have flipped."""
+    asked = (
+        Asked("openmates.org", "A", ("198.51.100.76",), ("203.0.113.10",)),
+        Asked("openmates.org", "AAAA", (), ("2001:db8::10",)),
+        Asked("www.openmates.org", "A", ("198.51.100.76",), ("203.0.113.10",)),
+        Asked("api.openmates.org", "A", ("198.51.100.20",), ("203.0.113.11",)),
+        Asked("api.openmates.org", "AAAA", (), ("2001:db8::11",)),
+    )
+    houses = ("Quad9", "Cloudflare", "Google", "OpenDNS", "AdGuard", "DNS.SB", "Deutsche Telekom", "Orange")
+    resolvers = tuple(
+        ResolverRow(
+            f"{houses[n % len(houses)]} {n // len(houses) + 1}",
+            f"192.0.2.{n + 20}",
+            "udp",
+            tuple(_cell(n, row, share) for row in range(len(asked))),
+            ("Frankfurt", "Ashburn", "Singapore")[n % 3],
+        )
+        for n in range(52)
+    )
+    servers = ("helium.ns.hetzner.de", "hydrogen.ns.hetzner.com", "oxygen.ns.hetzner.com")
+    return WatchView(
+        at=NOW,
+        asked=asked,
+        resolvers=resolvers,
+        authorities=tuple(
+            AuthorityRow(name, f"198.51.100.{n + 1}", 2026052801, (Verdict.NEW,) * len(asked))
+            for n, name in enumerate(servers)
+        ),
+        certificates=(
+            CertificateRow("openmates.org", "203.0.113.10", True, "Let's Encrypt R11", NOW + 7_000_000),
+            CertificateRow("www.openmates.org", "203.0.113.10", True, "Let's Encrypt R11", NOW + 7_000_000),
+            CertificateRow("api.openmates.org", "203.0.113.11", True, "Let's Encrypt R10", NOW + 7_000_000),
+        ),
+        http=(
+            HttpRow("openmates.org/", "200, 61 ms", "200, 23 ms", True),
+            HttpRow("api.openmates.org/health", "200, 48 ms", "200, 19 ms", True),
+        ),
+        flipped_at=NOW - 150,
+        seen=tuple(Point(NOW - 150 + n * 5, share * (n / 30) ** 1.2) for n in range(31)),
+        predicted=tuple(Point(NOW + n * 5, share + (1 - share) * (n / 30) ** 0.8) for n in range(31)),
+        ends_at=NOW + 150,
+        back_at=NOW + 60,
+        visitors=Visitors(4210, 0, (), share),
+    )
+
+
+def flipped() -> FakeSession:
+    """Half of the world has followed the flip."""
+    session = FakeSession()
+    session.done_until("cutover.watch")
+    session.running = True
+    session.remaining = 150.0
+    session.set("cutover.watch", StepState.WAITING, "caches let go of the old records", NOW + 150)
+    session.check("cutover.watch", "gone", "No cache holds an old value", CheckState.PENDING,
+                  seen="23 of 52 hold one", vantage="52 resolvers", again=NOW + 3)  # fmt: skip
+    session.detail("watch", watch())
     return session
