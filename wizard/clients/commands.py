@@ -106,6 +106,10 @@ def remove_file(path: str) -> Command:
     return command("rm", "-f", "--", path)
 
 
+def remove_tree(path: str) -> Command:
+    return command("rm", "-rf", "--", path)
+
+
 def checksums(*paths: str) -> Command:
     return command("sha256sum", "--", *paths)
 
