@@ -1,0 +1,311 @@
+"""Certificates before traffic: proved by DNS, placed on the new hosts, trusted there by name.
+
+Each app's names get one certificate. It is uploaded to the panel, which serves it at once, and also put
+into the proxy's own store, so that the proxy renews it by itself after the move (see settle.renewal).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wizard.clock import moment_text
+from wizard.config import AppKind
+from wizard.engine.check import Check, CheckState, Evidence, check
+from wizard.engine.plan import NOTHING, Change, Failed, Kind, Plan, Refusal, Wait
+from wizard.engine.step import Context, Phase, Step
+from wizard.phases import certificate_panel as panels
+from wizard.phases import dns01
+from wizard.phases.app_redeploy import redeploy
+from wizard.phases.certificate_issue import issue, rehearse_at_staging
+from wizard.phases.certificate_records import (
+    LIMIT,
+    CertificateRecord,
+    FailureLedger,
+    PlacedRecord,
+    StagingRecord,
+    key_secret,
+)
+from wizard.phases.hosts import server_record
+
+if TYPE_CHECKING:
+    from wizard.checks.tls import TlsView
+    from wizard.config import App, Config
+
+_DAY = 86400.0
+_FRESH_FOR = 14 * _DAY
+_SETTLES_WITHIN = 180.0
+_ASK_AGAIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """One app's certificate, as far as it has come."""
+
+    app: App
+    address: str
+    certificate: CertificateRecord | None
+    rehearsed: bool
+    uploaded: str
+    stored: bool
+    domains: tuple[panels.DomainView, ...]
+    live: bool
+    """Whether the new address serves the app under every one of its names."""
+
+    @property
+    def missing_domains(self) -> tuple[str, ...]:
+        served = {view.host for view in self.domains if view.https}
+        return tuple(name for name in self.app.domains if name not in served)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    apps: tuple[AppState, ...]
+    failures: FailureLedger
+    forbidden: tuple[str, ...]
+    """Sentences: which CAA record forbids which name."""
+    proof: dns01.Ability
+    gap_allowed: bool
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _For:
+    app: str
+
+
+class CertificatesStep(Step[Facts]):
+    """cutover.certificates"""
+
+    id = "cutover.certificates"
+    title = "Certificates exist before traffic arrives"
+    phase = Phase.CUTOVER
+    needs = ("cutover.preflight",)
+    way_back = "The certificates are taken off the new hosts; visitors are not there yet. Costs nothing."
+
+    def __init__(self, config: Config) -> None:
+        self.apps = tuple(app for app in config.apps if app.domains)
+
+    async def observe(self, ctx: Context) -> Facts:
+        views = {
+            server: await panels.look_at(ctx, server) for server in dict.fromkeys(a.server for a in self.apps)
+        }
+        return Facts(
+            apps=tuple([await self._state(ctx, app, views[app.server]) for app in self.apps]),
+            failures=ctx.saved.load("failures", FailureLedger) or FailureLedger(),
+            forbidden=await dns01.forbidden(ctx, tuple(name for app in self.apps for name in app.domains)),
+            proof=await dns01.ability(ctx),
+            gap_allowed=ctx.config.cutover.allow_certificate_gap,
+            now=ctx.now(),
+        )
+
+    async def _state(self, ctx: Context, app: App, view: panels.PanelView) -> AppState:
+        record = ctx.saved.load(f"certificate_{app.name}", CertificateRecord)
+        if record is not None and not await self._usable(ctx, app, record):
+            record = None
+        staging = ctx.saved.load(f"staging_{app.name}", StagingRecord)
+        return AppState(
+            app=app,
+            address=server_record(ctx, app.server).ipv4,
+            certificate=record,
+            rehearsed=staging is not None and staging.names == app.domains,
+            uploaded=view.uploaded.get(record.sha256, "") if record else "",
+            stored=record is not None and record.sha256 in view.stored,
+            domains=tuple(domain for domain in view.domains if domain.host in app.domains),
+            live=record is not None and await self._live(ctx, app),
+        )
+
+    async def _usable(self, ctx: Context, app: App, record: CertificateRecord) -> bool:
+        """Ours to use again: the same names, the key at hand, and time left."""
+        key = await ctx.world.secrets.get(key_secret(app.name))
+        return record.names == app.domains and bool(key) and record.not_after > ctx.now() + _FRESH_FOR
+
+    async def _live(self, ctx: Context, app: App) -> bool:
+        from wizard.checks.http import HttpProblem
+
+        address = server_record(ctx, app.server).ipv4
+        for name in app.domains:
+            try:
+                answer = await ctx.world.http.get(f"https://{name}{app.health}", address, fresh=True)
+            except HttpProblem:
+                return False
+            if answer.status == 404:
+                return False
+        return True
+
+    def plan(self, facts: Facts) -> Plan:
+        needed = [state for state in facts.apps if state.certificate is None]
+        hold = self._hold(facts, needed)
+        if hold is not None:
+            return Plan(hold=hold)
+        changes: list[Change] = []
+        for state in needed:
+            if not state.rehearsed:
+                after = "the proof works at the staging authority"
+                changes.append(_change(Kind.RUN, "staging", state, "", after))
+            after = f"one certificate for {', '.join(state.app.domains)}, 90 days"
+            changes.append(_change(Kind.CREATE, "issue", state, "none", after))
+        for state in facts.apps:
+            server = state.app.server
+            if not state.uploaded:
+                changes.append(_change(Kind.CREATE, "upload", state, "none", f"on the panel of {server}"))
+            if not state.stored:
+                after = f"in the proxy's store on {server}, which restarts (nobody visits it yet)"
+                changes.append(_change(Kind.UPDATE, "store", state, "none", after))
+            if state.missing_domains:
+                after = f"{', '.join(state.missing_domains)} over HTTPS"
+                changes.append(_change(Kind.CREATE, "domains", state, "none", after))
+            if state.app.kind is AppKind.COMPOSE and (state.missing_domains or not state.live):
+                # A stack's domains are labels of its containers: they count from its next deployment on.
+                after = f"deployed once more on {server}, so that its containers carry the domains"
+                changes.append(_change(Kind.RUN, "deploy", state, "", after))
+        return Plan(tuple(changes))
+
+    def _hold(self, facts: Facts, needed: Sequence[AppState]) -> Failed | Wait | None:
+        if not needed:
+            return None
+        if facts.forbidden:
+            return Failed(
+                "; ".join(facts.forbidden),
+                ("Add a CAA record that allows letsencrypt.org, then run again.",),
+                Refusal.NOT_READY,
+            )
+        if not facts.proof.possible:
+            return (
+                Failed(
+                    f"No certificate can exist before the move: {facts.proof.why}",
+                    (
+                        "Use a DNS provider with an API, or copy your own certificate to the panel.",
+                        "Set cutover.allow_certificate_gap = true to accept that visitors meet a warning "
+                        "between the flip and the first certificate.",
+                    ),
+                    Refusal.NOT_READY,
+                )
+                if not facts.gap_allowed
+                else None
+            )
+        moments = [facts.failures.blocked_until(state.app.domains, facts.now) for state in needed]
+        latest = max((moment for moment in moments if moment is not None), default=None)
+        if latest is None:
+            return None
+        return Wait(
+            latest,
+            f"the certificate authority refused {LIMIT} times within an hour "
+            f"(last: {facts.failures.tries[-1].why}); another try before would run into its limits",
+        )
+
+    async def apply(self, change: Change, ctx: Context) -> None:
+        word, _, name = change.key.partition(".")
+        app = ctx.config.app(name)
+        match word:
+            case "staging":
+                await rehearse_at_staging(ctx, app)
+            case "issue":
+                await issue(ctx, app)
+            case "upload":
+                await self._upload(ctx, app)
+            case "store":
+                record, key = await _material(ctx, app)
+                await panels.store(ctx, app.server, record.names, record.chain_pem, key)
+            case "domains":
+                await self._serve(ctx, app)
+            case "deploy":
+                await redeploy(ctx, app)
+            case "withdraw":
+                await self._withdraw(ctx, app)
+
+    async def _upload(self, ctx: Context, app: App) -> None:
+        record, key = await _material(ctx, app)
+        placed = await panels.upload(ctx, app.server, f"{app.name} {record.sha256[:12]}", record, key)
+        before = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
+        made = before.domains_made if before else ()
+        ctx.saved.save(f"placed_{app.name}", PlacedRecord(app.server, placed, record.sha256, ctx.now(), made))
+
+    async def _serve(self, ctx: Context, app: App) -> None:
+        placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
+        made: list[str] = list(placed.domains_made) if placed else []
+        for name in app.domains:
+            # The store covers the name already, so the proxy orders nothing before DNS leads here.
+            if await panels.serve(ctx, app, name, "letsencrypt"):
+                made.append(name)
+        if placed is not None:
+            ctx.saved.save(
+                f"placed_{app.name}",
+                PlacedRecord(placed.server, placed.certificate_id, placed.sha256, ctx.now(), tuple(made)),
+            )
+
+    async def _withdraw(self, ctx: Context, app: App) -> None:
+        placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
+        if placed is None:
+            return
+        for name in placed.domains_made:
+            await panels.unserve(ctx, app, name)
+        await panels.remove(ctx, placed.server, placed.certificate_id)
+        ctx.saved.drop(f"placed_{app.name}")
+
+    async def verify(self, ctx: Context) -> Sequence[Check]:
+        found = await asyncio.gather(*(self._trusted(ctx, app) for app in self.apps))
+        return [one for group in found for one in group]
+
+    async def _trusted(self, ctx: Context, app: App) -> list[Check]:
+        from wizard.checks.tls import look
+
+        address = server_record(ctx, app.server).ipv4
+        placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
+        since = ctx.now() - placed.at if placed else _SETTLES_WITHIN
+        views = await asyncio.gather(
+            *(look(ctx.world.net, name, address, trust=ctx.world.endpoints.trust) for name in app.domains)
+        )
+        return [_tls_check(ctx, view, since) for view in views]
+
+    async def undo(self, ctx: Context) -> Plan:
+        changes = tuple(
+            Change(
+                Kind.DELETE,
+                f"withdraw.{app.name}",
+                f"certificate of {app.name} on {app.server}",
+                before="served",
+                after="none",
+            )
+            for app in self.apps
+            if ctx.saved.load(f"placed_{app.name}", PlacedRecord) is not None
+        )
+        return Plan(changes) if changes else NOTHING
+
+
+def _change(kind: Kind, word: str, state: AppState, before: str, after: str) -> Change:
+    return Change(
+        kind,
+        f"{word}.{state.app.name}",
+        f"certificate of {state.app.name}",
+        before=before,
+        after=after,
+        payload=_For(state.app.name),
+    )
+
+
+async def _material(ctx: Context, app: App) -> tuple[CertificateRecord, str]:
+    from wizard.errors import WizardError
+
+    record = ctx.saved.load(f"certificate_{app.name}", CertificateRecord)
+    key = await ctx.world.secrets.get(key_secret(app.name))
+    if record is None or not key:
+        what = f"There is no certificate for {app.name} yet"
+        raise WizardError(what, next="Run cutover.certificates again.")
+    return record, key
+
+
+def _tls_check(ctx: Context, view: TlsView, since: float) -> Check:
+    name = f"{view.name}.trusted"
+    question = f"{view.address} shows a trusted certificate for {view.name}"
+    vantage = "operator, by SNI"
+    if view.trusted_at(ctx.now(), seconds=_FRESH_FOR):
+        return check(name, question, True, seen=view.seen, vantage=vantage, at=ctx.now())
+    if since < _SETTLES_WITHIN:
+        evidence = Evidence(view.seen, vantage, ctx.now())
+        return Check(name, question, CheckState.PENDING, evidence, again=ctx.now() + _ASK_AGAIN)
+    expiry = moment_text(view.certificate.not_after) if view.certificate else "never"
+    advice = f"Look at the certificates on the panel and at the proxy's log (this one ends {expiry})."
+    return check(name, question, False, seen=view.seen, vantage=vantage, at=ctx.now(), advice=advice)
