@@ -25,8 +25,8 @@ from wizard.errors import ExitCode, WizardError
 class WizardApp(App[int]):
     TITLE = "dokploy-wizard"
     # The styles of a default screen are not read by themselves.
-    CSS_PATH = ["app.tcss", "overview.tcss"]
-    COMMANDS = {providers}
+    CSS_PATH = ["app.tcss", "overview.tcss"]  # noqa: RUF012
+    COMMANDS = {providers}  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "show('overview')", "overview", show=False),

@@ -26,8 +26,8 @@ class Page(Screen[Any]):
     """A full screen with the top bar and the line of keys. Subclasses compose the rest and `paint`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "help", "help", show=False)]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     heading = ""
 
     def __init__(self, model: Model) -> None:

@@ -75,7 +75,7 @@ class CutoverPage(Page):
 
     @property
     def view(self) -> WatchView | None:
-        entry = self.model.details.get("watch")
+        entry = self.model.latest("watch")
         return entry[1] if entry and isinstance(entry[1], WatchView) else None
 
     def compose(self) -> ComposeResult:
@@ -198,7 +198,7 @@ class CutoverPage(Page):
         offer_back(self.wizard)
 
     def action_verify(self) -> None:
-        entry = self.model.details.get("watch")
+        entry = self.model.latest("watch")
         self.wizard.verify(entry[0] if entry else "cutover.watch")
 
     def action_pause(self) -> None:

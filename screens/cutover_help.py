@@ -6,9 +6,9 @@ from screens.help import HelpPage
 
 HELP = HelpPage(
     "The cutover",
-    "Each row is a record set that moves, each sign the answer of one resolver: the new values, the old ones, "
-    "or neither. Resolvers keep an answer until its TTL runs out; they are asked again at that moment, not "
-    "by the clock.",
+    "Each row is a record set that moves, each sign the answer of one resolver: the new values, the old "
+    "ones, or neither. Resolvers keep an answer until its TTL runs out; they are asked again at "
+    "that moment, not by the clock.",
     (
         ("b", "back: the old records again, at once; shows first when the world would be back"),
         ("arrows", "from cell to cell; its resolver is told below"),

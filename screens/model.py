@@ -22,7 +22,7 @@ from wizard.engine.events import (
     StepState,
 )
 from wizard.engine.plan import Plan, Question
-from wizard.engine.session import StepInfo
+from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
 
 KEPT_LINES = 5000
@@ -61,10 +61,11 @@ class Model:
         self.session = session
         self.version = 0
         self.ended: str | None = None
-        self.details: dict[str, tuple[str, Any]] = {}
-        """By topic: the step that published last, and its payload."""
+        self._details: dict[str, dict[str, Any]] = {}
+        """By topic and step; the step that published last comes last."""
         self._views: dict[str, StepView] = {}
         self._latest = ""
+        self._costs: Costs | None = None
         self._unsubscribe = session.subscribe(self.take)
 
     def close(self) -> None:
@@ -78,6 +79,13 @@ class Model:
 
     def info(self, step: str) -> StepInfo | None:
         return next((info for info in self.steps if info.id == step), None)
+
+    @property
+    def costs(self) -> Costs:
+        """As of the last step that changed its state."""
+        if self._costs is None:
+            self._costs = self.session.costs
+        return self._costs
 
     def view(self, step: str) -> StepView:
         return self._views.setdefault(step, StepView())
@@ -93,6 +101,14 @@ class Model:
 
     def question(self, step: str) -> Question | None:
         return next((question for asker, question in self.session.questions if asker == step), None)
+
+    def details(self, topic: str) -> dict[str, Any]:
+        """What steps published under `topic`, by step; the newest comes last."""
+        return self._details.get(topic, {})
+
+    def latest(self, topic: str) -> tuple[str, Any] | None:
+        """The newest payload of `topic`, and the step that published it."""
+        return next(reversed(self.details(topic).items()), None)
 
     def phases(self) -> tuple[Phase, ...]:
         return tuple(dict.fromkeys(info.phase for info in self.steps))
@@ -142,6 +158,7 @@ class Model:
         match event:
             case StepChanged(step=step, state=state, why=why, ways=ways):
                 self.ended = None
+                self._costs = None
                 self._state(event.at, step, state, why, ways)
             case Planned(step=step):
                 self.view(step).results.clear()
@@ -155,7 +172,9 @@ class Model:
             case Answered(step=step, answer=answer):
                 self.view(step).say(event.at, f"answered: {answer or '(not shown)'}", "accent")
             case Detail(step=step, topic=topic, payload=payload):
-                self.details[topic] = (step, payload)
+                of_topic = self._details.setdefault(topic, {})
+                of_topic.pop(step, None)
+                of_topic[step] = payload
             case RunEnded(result=result):
                 self.ended = result
 

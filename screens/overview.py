@@ -195,8 +195,10 @@ class Overview(Page):
             found.append(Key("n", "next", "next"))
         found += [Key("v", "verify", "verify"), Key("u", "undo", "undo")]
         found.append(Key("l", "all plans", "app.show('plan')"))
-        if self.model.details.get("watch"):
+        if self.model.latest("watch"):
             found.append(Key("w", "cutover", "app.show('cutover')"))
+        if self.model.latest("ports"):
+            found.append(Key("m", "ports", "app.show('ports')"))
         found += [
             Key("p", "go on" if self.session.paused else "pause", "pause"),
             Key("r", "report", "app.show('report')"),

@@ -34,8 +34,8 @@ HELP = HelpPage(
         ),
         (
             "What if the connection drops, or this machine dies?",
-            "Start the wizard again. Long work goes on by itself on the hosts; whatever was begun is looked at "
-            "outside and then adopted or repeated, nothing twice.",
+            "Start the wizard again. Long work goes on by itself on the hosts; whatever was begun is "
+            "looked at outside and then adopted or repeated, nothing twice.",
         ),
         (
             "What does the remaining time mean?",

@@ -43,7 +43,7 @@ class CostLine(Lines):
     def lines(self, width: int) -> Sequence[Line]:
         page = self.screen
         assert isinstance(page, PlanPage)
-        spans = cost_spans(page.session.costs, self.glyphs.arrow)
+        spans = cost_spans(page.model.costs, self.glyphs.arrow)
         tally = page.tally()
         return (spans, ((tally, "dim"),), ())
 

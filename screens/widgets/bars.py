@@ -44,7 +44,7 @@ class TopBar(Lines):
     def _facts(self) -> Iterator[list[Span]]:
         """Cost, elapsed and remaining time: in full, then shorter and shorter; the cost goes last."""
         session, glyphs = self._model.session, self.glyphs
-        costs = session.costs
+        costs = self._model.costs
         cost: list[Span] = []
         if costs.before or costs.after:
             arrow = glyphs.arrow
@@ -143,10 +143,8 @@ class TabLine(Lines):
                 (tab.label, "title" if chosen else "dim"),
                 (f" {tab.tally}" if tab.tally else "", tab.role),
             ]
-            if chosen:
-                piece = [("[", "title"), *piece, ("]", "title")]
-            else:
-                piece = [(" ", ""), *piece, (" ", "")]
+            before, after = "[]" if chosen else "  "
+            piece = [(before, "title"), *piece, (after, "title")]
             end = at + width_of(piece) + 1
             self._regions.append((at, end, tab.name))
             spans += [*piece, (" ", "")]

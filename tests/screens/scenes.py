@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.screens.fake_session import NOW, FakeSession
+from wizard.checks.ports import PortMatrix, Standing, View, judge
 from wizard.dns.view import (
     Asked,
     AuthorityRow,
@@ -20,6 +21,7 @@ from wizard.dns.view import (
 from wizard.engine.check import CheckState
 from wizard.engine.events import StepState
 from wizard.engine.plan import Change, Choice, Kind, Money, Plan, Question
+from wizard.net import Reach
 
 SERVER = Plan(
     (
@@ -219,4 +221,23 @@ def flipped() -> FakeSession:
     session.check("cutover.watch", "gone", "No cache holds an old value", CheckState.PENDING,
                   seen="23 of 52 hold one", vantage="52 resolvers", again=NOW + 3)  # fmt: skip
     session.detail("watch", watch())
+    return session
+
+
+def ports() -> FakeSession:
+    """Two hosts looked at; one port of the back end is open that should not be."""
+    session = failed()
+    for host, address in (("backend", "203.0.113.11"), ("frontend", "203.0.113.10")):
+        rows = []
+        for vantage, standing, path in (
+            ("here", Standing.ADMIN, "IPv4"),
+            ("here", Standing.ADMIN, "IPv6"),
+            ("old-backend", Standing.WORLD, "IPv4"),
+        ):
+            seen = {22: Reach.OPEN, 80: Reach.OPEN, 443: Reach.OPEN, 5432: Reach.REFUSED}
+            if standing is Standing.ADMIN or host == "backend":
+                seen[3000] = Reach.OPEN
+            rows.append(judge(View(vantage, standing, address, path), seen))
+        rows.append(judge(View("backend", Standing.APART, address, "private"), {}))
+        session.detail("ports", PortMatrix(host, NOW - 30, tuple(rows)), step=f"firewall.{host}.ports")
     return session

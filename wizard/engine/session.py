@@ -194,6 +194,17 @@ class EngineSession:
         """Every unfinished step's plan, as far as it can be known now."""
         return await self._engine.plan()
 
+    async def report(self) -> str:
+        """What was done and proven so far, as Markdown."""
+        from wizard import report
+        from wizard.report_render import Form, render
+
+        costs = self.costs
+        gathered = report.gather(
+            self._world.config, self._engine.steps, self._progress, costs.before, costs.after
+        )
+        return await asyncio.to_thread(render, gathered, Form.MARKDOWN)
+
     async def start(self) -> None:
         """Run in the background; a run that goes on already is left alone."""
         if not self.running:
@@ -259,9 +270,7 @@ class EngineSession:
     def _note(self, event: Event) -> None:
         match event:
             case StepChanged(step=step, state=state, why=why, until=until, ways=ways):
-                self._infos[step] = replace(
-                    self._infos[step], state=state, why=why, until=until, ways=ways
-                )
+                self._infos[step] = replace(self._infos[step], state=state, why=why, until=until, ways=ways)
             case Planned(step=step, plan=plan):
                 self._plans[step] = plan
             case Checked(step=step, check=check):
