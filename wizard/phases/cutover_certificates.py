@@ -28,11 +28,14 @@ from wizard.phases.certificate_records import (
     StagingRecord,
     key_secret,
 )
+from wizard.phases.cutover_proof import ProofStep
 from wizard.phases.hosts import server_record
 
 if TYPE_CHECKING:
     from wizard.checks.tls import TlsView
     from wizard.config import App, Config
+
+__all__ = ["CertificatesStep", "ProofStep"]
 
 _DAY = 86400.0
 _FRESH_FOR = 14 * _DAY

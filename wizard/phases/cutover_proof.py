@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from wizard.config import App, Config
 
 TROUBLE = re.compile(
-    r"Traceback \(most recent call last\)|\bpanic:|\b(?:FATAL|CRITICAL|ECONNREFUSED|OOMKilled|out of memory)\b"
-    r"|\bUnhandled(?:Promise)?Rejection|\bHTTP/1\.[01]\" 5\d\d\b",
+    r"Traceback \(most recent call last\)|\bpanic:|\bUnhandled(?:Promise)?Rejection|\bHTTP/1\.[01]\" 5\d\d\b"
+    r"|\b(?:FATAL|CRITICAL|ECONNREFUSED|OOMKilled|out of memory)\b",
     re.IGNORECASE,
 )
 
