@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from cryptography import x509
 
 from wizard.rehearsal import acme_jws as jws
-from wizard.rehearsal.acme_authority import Authority, AuthorityState
+from wizard.rehearsal.acme_authority import Authority
 from wizard.rehearsal.acme_jws import AcmeProblem, SignedRequest
+from wizard.rehearsal.acme_state import Account, AcmeState, Authorization, CaState, Challenge, Order
 from wizard.rehearsal.acme_validation import check_caa, dns01, http01
 
 if TYPE_CHECKING:
@@ -27,73 +27,6 @@ FAILURES_PER_HOUR = 5
 SAME_SET_PER_WEEK = 5
 _LIFETIME = 7 * 86400.0
 _NAME = re.compile(r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$")
-
-
-@dataclass
-class Account:
-    id: str
-    jwk: dict[str, str]
-    contact: list[str]
-    status: str = "valid"
-
-
-@dataclass
-class Challenge:
-    id: str
-    type: str
-    token: str
-    status: str = "pending"
-    validated: float = 0.0
-    problem: dict[str, Any] | None = None
-
-
-@dataclass
-class Authorization:
-    """`name` is without the wildcard's label."""
-
-    id: str
-    account: str
-    name: str
-    wildcard: bool
-    expires: float
-    challenges: list[Challenge]
-    status: str = "pending"
-
-
-@dataclass
-class Order:
-    id: str
-    account: str
-    names: list[str]
-    authorizations: list[str]
-    expires: float
-    status: str = "pending"
-    certificate: str = ""
-    problem: dict[str, Any] | None = None
-
-
-@dataclass
-class CaState:
-    """One directory: its keys, accounts, orders, and what its limits are counted by."""
-
-    authority: AuthorityState
-    limited: bool
-    accounts: dict[str, Account] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
-    authorizations: dict[str, Authorization] = field(default_factory=dict)
-    certificates: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, list[float]] = field(default_factory=dict)
-    issued: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
-    nonces: set[str] = field(default_factory=set)
-    counter: int = 0
-
-
-@dataclass
-class AcmeState:
-    production: CaState = field(default_factory=lambda: CaState(AuthorityState("Rehearsal"), limited=True))
-    staging: CaState = field(
-        default_factory=lambda: CaState(AuthorityState("(STAGING) Rehearsal"), limited=False)
-    )
 
 
 class AcmeStandin:
