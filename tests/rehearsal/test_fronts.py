@@ -192,3 +192,25 @@ async def test_apis_answer_preflights_as_their_origins_allow(world: SmallWorld, 
     assert good.header("access-control-allow-origin") == "https://shop.example"
     assert good.header("access-control-allow-credentials") == "true"
     assert evil.status == 400 and not evil.header("access-control-allow-origin")
+
+
+async def test_a_name_is_ordered_once_at_a_time(world: SmallWorld) -> None:
+    front = world.stage.fronts.of("frontend")
+    world.names.records[("shop.example", "A")] = (NEW_WEB,)
+    for _ in range(4):
+        front.route("shop.example", "web", "", True, "letsencrypt")
+    await settle(world, 120)
+
+    assert world.stage.ledger.count("acme", "issue", "shop.example") == 1
+
+
+async def test_a_deployment_that_changes_nothing_interrupts_nothing(
+    world: SmallWorld, http: HttpClient
+) -> None:
+    front = world.stage.fronts.of("backend")
+    front.route("api.shop.example", "api", "api", False, "none")
+    front.app_version("api", "one")
+
+    front.app_version("api", "one", gap=3600.0)
+
+    assert (await http.get("http://api.shop.example/health", NEW_API)).status == 200

@@ -44,6 +44,7 @@ class Front:
         self.name = state.host
         self._runners: dict[bool, web.AppRunner] = {}
         self._tls: ssl.SSLContext | None = None
+        self._ordering: set[str] = set()
 
     def admits(self, source: str, address: str, port: int) -> Reach:
         return Reach.OPEN if self.port_listener(port) else Reach.REFUSED
@@ -117,8 +118,16 @@ class Front:
         """Order what letsencrypt routes lack. A certificate that covers a name, from anywhere, is enough."""
         for route in self.state.routes.values():
             covered = best([*self.state.uploaded, *self.state.from_acme], route.domain)
-            if route.certificate == "letsencrypt" and route.https and covered is None:
-                self.stage.spawn(front_acme.obtain(self.stage, self.state, route.domain))
+            wanted = route.certificate == "letsencrypt" and route.https and covered is None
+            if wanted and route.domain not in self._ordering:
+                self._ordering.add(route.domain)
+                self.stage.spawn(self._obtain(route.domain))
+
+    async def _obtain(self, domain: str) -> None:
+        try:
+            await front_acme.obtain(self.stage, self.state, domain)
+        finally:
+            self._ordering.discard(domain)
 
     def forward_all(self, domain: str, address: str) -> None:
         """Send a domain's requests on to another host, under the same name."""
@@ -130,6 +139,9 @@ class Front:
     def app_version(self, app: str, version: str, *, gap: float = 0.0, start: float = 0.0) -> None:
         """The app now runs `version`, after `gap` simulated seconds without it, beginning in `start`."""
         run = self._run(app)
+        if run.version == version:
+            # Nothing changed, so nothing is recreated.
+            gap = 0.0
         run.version = version
         now = self.stage.clock.now()
         run.down_from, run.down_until = now + start, now + start + gap
