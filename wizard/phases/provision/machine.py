@@ -1,0 +1,132 @@
+"""Making a machine: its first host key, its user data, and the next choice when Hetzner has none left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+from wizard.config import Config, Server
+from wizard.engine.step import Context
+from wizard.phases.hosts import LOGIN_KEY, host_key_secret
+from wizard.phases.provision import naming
+from wizard.phases.provision.address import ensure_address, kinds
+from wizard.phases.provision.choice import Choice
+from wizard.records import HostKeyRecord
+
+if TYPE_CHECKING:
+    from wizard.clients.hetzner import NewServer
+    from wizard.clients.hetzner.models import CloudServer
+
+__all__ = ["create", "host_key_secret", "user_data"]
+
+
+def user_data(private_key: str, public_key: str) -> str:
+    """cloud-init: this host key and no other, no passwords. Holds no token; the key is replaced at login."""
+    return (
+        "#cloud-config\n"
+        "ssh_deletekeys: true\n"
+        "ssh_keys:\n"
+        "  ed25519_private: |\n"
+        f"{indent(private_key.strip(), '    ')}\n"
+        f"  ed25519_public: {public_key.strip()}\n"
+        "ssh_pwauth: false\n"
+        "disable_root: false\n"
+    )
+
+
+async def create(ctx: Context, config: Config, server: Server, choices: Sequence[Choice]) -> CloudServer:
+    """The first of `choices` that Hetzner really has; each is tried once.
+
+    An answer that was lost is no loss: the name is taken then, by us, and what is there is returned.
+    Raises CapacityError when none is left, LimitError and the others of the client at once.
+    """
+    from wizard.clients.hetzner.errors import CapacityError, DeprecatedError, PlacementError, TakenError
+
+    refused: list[str] = []
+    apart = config.network.placement_group
+    for choice in choices:
+        wish = await _wish(ctx, config, server, choice, apart=apart)
+        try:
+            made = await ctx.world.hetzner.create_server(wish)
+        except TakenError:
+            found = await ctx.world.hetzner.servers(name=server.name)
+            if not found or not naming.ours(found[0], config, server.name):
+                raise
+            made = found[0]
+        except (CapacityError, DeprecatedError, PlacementError) as error:
+            refused.append(f"{choice.type} in {choice.location}")
+            ctx.output(f"{choice.type} in {choice.location} can't be had: {error.why}")
+            if choice is not choices[-1]:
+                ctx.output(f"Next choice: {choices[choices.index(choice) + 1]}")
+            continue
+        await _release_elsewhere(ctx, config, server, made.location)
+        return made
+    raise CapacityError(
+        f"Hetzner has none of the machines that are wished for {server.name}",
+        f"tried: {', '.join(refused)}",
+        "Add types or locations to its wishes in the configuration, or run again later.",
+        code="resource_unavailable",
+    )
+
+
+async def _wish(ctx: Context, config: Config, server: Server, choice: Choice, *, apart: bool) -> NewServer:
+    from wizard.clients.hetzner import NewServer
+
+    hetzner, name = ctx.world.hetzner, naming.common_name(config)
+    addresses = {
+        kind: (await ensure_address(ctx, server.name, kind, choice.location)).id for kind in kinds(server)
+    }
+    network = naming.by_name(await hetzner.networks(), name) if config.network.enabled else None
+    group = naming.by_name(await hetzner.placement_groups(), name) if apart else None
+    firewall = naming.by_name(await hetzner.firewalls(), naming.firewall_name(config, server.name))
+    private, public = await _host_key(ctx, server)
+    return NewServer(
+        name=server.name,
+        type=choice.type,
+        location=choice.location,
+        image=server.image,
+        ssh_keys=(await _login_key(ctx),),
+        labels=naming.labels(config, server.name),
+        ipv4=addresses.get("ipv4"),
+        ipv6=addresses.get("ipv6"),
+        firewalls=(firewall.id,) if firewall else (),
+        networks=(network.id,) if network else (),
+        placement_group=group.id if group else None,
+        user_data=user_data(private, public),
+    )
+
+
+async def _login_key(ctx: Context) -> int:
+    """Id of our key at Hetzner."""
+    from wizard.clients.ssh import public_key_of
+    from wizard.errors import WizardError
+
+    private = await ctx.world.secrets.get(LOGIN_KEY)
+    blob = public_key_of(private).split()[1] if private else ""
+    for key in await ctx.world.hetzner.ssh_keys():
+        if key.public_key.split()[1:2] == [blob]:
+            return key.id
+    raise WizardError("The login key is not at Hetzner", next="Run provision.ssh_key again.")
+
+
+async def _host_key(ctx: Context, server: Server) -> tuple[str, str]:
+    """The host key to be injected: made once, written down before the server exists."""
+    from wizard.clients.ssh import generate_key, public_key_of
+
+    secret = host_key_secret(server.name)
+    private = await ctx.world.secrets.get(secret)
+    if private is None:
+        private, _ = generate_key(server.name)
+        await ctx.world.secrets.put(secret, private)
+    public = public_key_of(private)
+    ctx.saved.save("host_key", HostKeyRecord(public))
+    return private, public
+
+
+async def _release_elsewhere(ctx: Context, config: Config, server: Server, location: str) -> None:
+    """Addresses at places where no machine was to be had would be billed for nothing."""
+    for ip in await ctx.world.hetzner.primary_ips(naming.selector(config)):
+        if ip.assignee is None and ip.location != location and naming.ours(ip, config, server.name):
+            await ctx.world.hetzner.delete_primary_ip(ip.id)
+            ctx.output(f"Released {ip.ip} in {ip.location}: the server is in {location}")
