@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.phases.context import Bench
 from tests.phases.panel_double import PanelDouble
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, SmallWorld, small_world
 from wizard.checks.tls import look
+from wizard.config import Cutover
 from wizard.endpoints import Endpoints
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Wait
@@ -207,6 +208,23 @@ async def test_without_a_way_to_prove_the_step_refuses_unless_a_gap_is_allowed(
 
     assert isinstance(turn.hold, Failed) and "no API" in turn.hold.why
     assert any("allow_certificate_gap" in way for way in turn.hold.ways)
+
+
+async def test_an_accepted_gap_serves_the_names_and_says_what_visitors_meet(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unable(ctx: Any) -> dns01.Ability:
+        return dns01.Ability(False, "the DNS provider has no API")
+
+    monkeypatch.setattr(dns01, "ability", unable)
+    config = replace(scene.world.stage.config, cutover=Cutover(allow_certificate_gap=True))
+    scene.bench.world.config = config
+
+    turn = await scene.bench.drive(CertificatesStep(config))
+
+    assert {check.state for check in turn.checks} == {CheckState.WAIVED}
+    assert "warning" in turn.plan.notes[0]
+    assert scene.world.stage.ledger.count("acme") == scene.world.stage.ledger.count("acme-staging") == 0
 
 
 async def test_the_way_back_takes_certificates_and_domains_off_again(scene: Scene) -> None:

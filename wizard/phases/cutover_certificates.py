@@ -143,6 +143,8 @@ class CertificatesStep(Step[Facts]):
         hold = self._hold(facts, needed)
         if hold is not None:
             return Plan(hold=hold)
+        if needed and not facts.proof.possible:
+            return self._with_a_gap(facts)
         changes: list[Change] = []
         for state in needed:
             if not state.rehearsed:
@@ -166,6 +168,21 @@ class CertificatesStep(Step[Facts]):
                 changes.append(_change(Kind.RUN, "deploy", state, "", after))
         return Plan(tuple(changes))
 
+    def _with_a_gap(self, facts: Facts) -> Plan:
+        """The operator accepted it: the names are served, and settle.renewal orders certificates."""
+        changes: list[Change] = []
+        for state in facts.apps:
+            if state.missing_domains:
+                after = f"{', '.join(state.missing_domains)}, without a certificate that anybody trusts"
+                changes.append(_change(Kind.CREATE, "domains", state, "none", after))
+                if state.app.kind is AppKind.COMPOSE:
+                    after = (
+                        f"deployed again on {state.app.server}, so that its containers carry the domains"
+                    )
+                    changes.append(_change(Kind.RUN, "deploy", state, "", after))
+        note = "Visitors meet a certificate warning from the flip until settle.renewal has ordered one."
+        return Plan(tuple(changes), notes=(note,))
+
     def _hold(self, facts: Facts, needed: Sequence[AppState]) -> Failed | Wait | None:
         if not needed:
             return None
@@ -176,19 +193,15 @@ class CertificatesStep(Step[Facts]):
                 Refusal.NOT_READY,
             )
         if not facts.proof.possible:
-            return (
-                Failed(
-                    f"No certificate can exist before the move: {facts.proof.why}",
-                    (
-                        "Use a DNS provider with an API, or copy your own certificate to the panel.",
-                        "Set cutover.allow_certificate_gap = true to accept that visitors meet a warning "
-                        "between the flip and the first certificate.",
-                    ),
-                    Refusal.NOT_READY,
-                )
-                if not facts.gap_allowed
-                else None
+            if facts.gap_allowed:
+                return None
+            ways = (
+                "Use a DNS provider with an API, or copy your own certificate to the panel.",
+                "Set cutover.allow_certificate_gap = true to accept that visitors meet a warning "
+                "between the flip and the first certificate.",
             )
+            why = f"No certificate can exist before the move: {facts.proof.why}"
+            return Failed(why, ways, Refusal.NOT_READY)
         moments = [facts.failures.blocked_until(state.app.domains, facts.now) for state in needed]
         latest = max((moment for moment in moments if moment is not None), default=None)
         if latest is None:
@@ -229,15 +242,14 @@ class CertificatesStep(Step[Facts]):
     async def _serve(self, ctx: Context, app: App) -> None:
         placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
         made: list[str] = list(placed.domains_made) if placed else []
+        # What the store covers is not ordered again; without that, an order before DNS leads here would fail.
+        certificate = "letsencrypt" if placed else "none"
         for name in app.domains:
-            # The store covers the name already, so the proxy orders nothing before DNS leads here.
-            if await panels.serve(ctx, app, name, "letsencrypt"):
+            if await panels.serve(ctx, app, name, certificate):
                 made.append(name)
-        if placed is not None:
-            ctx.saved.save(
-                f"placed_{app.name}",
-                PlacedRecord(placed.server, placed.certificate_id, placed.sha256, ctx.now(), tuple(made)),
-            )
+        identity, digest = (placed.certificate_id, placed.sha256) if placed else ("", "")
+        record = PlacedRecord(app.server, identity, digest, ctx.now(), tuple(made))
+        ctx.saved.save(f"placed_{app.name}", record)
 
     async def _withdraw(self, ctx: Context, app: App) -> None:
         placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
@@ -261,7 +273,8 @@ class CertificatesStep(Step[Facts]):
         views = await asyncio.gather(
             *(look(ctx.world.net, name, address, trust=ctx.world.endpoints.trust) for name in app.domains)
         )
-        return [_tls_check(ctx, view, since) for view in views]
+        gap = placed is not None and not placed.sha256 and ctx.config.cutover.allow_certificate_gap
+        return [_accepted_gap(ctx, view) if gap else _tls_check(ctx, view, since) for view in views]
 
     async def undo(self, ctx: Context) -> Plan:
         changes = tuple(
@@ -312,3 +325,11 @@ def _tls_check(ctx: Context, view: TlsView, since: float) -> Check:
     expiry = moment_text(view.certificate.not_after) if view.certificate else "never"
     advice = f"Look at the certificates on the panel and at the proxy's log (this one ends {expiry})."
     return check(name, question, False, seen=view.seen, vantage=vantage, at=ctx.now(), advice=advice)
+
+
+def _accepted_gap(ctx: Context, view: TlsView) -> Check:
+    evidence = Evidence(
+        f"{view.seen}; accepted by cutover.allow_certificate_gap", "operator, by SNI", ctx.now()
+    )
+    question = f"{view.address} shows a trusted certificate for {view.name}"
+    return Check(f"{view.name}.trusted", question, CheckState.WAIVED, evidence)
