@@ -176,9 +176,7 @@ class CertificatesStep(Step[Facts]):
                 after = f"{', '.join(state.missing_domains)}, without a certificate that anybody trusts"
                 changes.append(_change(Kind.CREATE, "domains", state, "none", after))
                 if state.app.kind is AppKind.COMPOSE:
-                    after = (
-                        f"deployed again on {state.app.server}, so that its containers carry the domains"
-                    )
+                    after = f"deployed again on {state.app.server}, so that its containers carry the domains"
                     changes.append(_change(Kind.RUN, "deploy", state, "", after))
         note = "Visitors meet a certificate warning from the flip until settle.renewal has ordered one."
         return Plan(tuple(changes), notes=(note,))
