@@ -49,11 +49,14 @@ class Script:
 
     lines: tuple[Pipe, ...]
     env: tuple[tuple[str, str], ...] = ()
+    at_end: Pipe | None = None
+    """Runs however the script ends, also when it is killed."""
 
     @property
     def text(self) -> str:
         exports = [f"export {name}={shlex.quote(value)}" for name, value in self.env]
-        return "\n".join(("set -euo pipefail", *exports, *(pipe.line() for pipe in self.lines), ""))
+        trap = [f"trap {shlex.quote(self.at_end.line())} EXIT"] if self.at_end else []
+        return "\n".join(("set -euo pipefail", *exports, *trap, *(pipe.line() for pipe in self.lines), ""))
 
 
 def command(*argv: str, stdin: bytes | str = b"") -> Command:
@@ -64,9 +67,11 @@ def pipe(*commands: Command, into: str = "", source: str = "") -> Pipe:
     return Pipe(commands, into, source)
 
 
-def script(*lines: Command | Pipe, env: dict[str, str] | None = None) -> Script:
+def script(
+    *lines: Command | Pipe, env: dict[str, str] | None = None, at_end: Command | None = None
+) -> Script:
     pipes = tuple(line if isinstance(line, Pipe) else Pipe((line,)) for line in lines)
-    return Script(pipes, tuple((env or {}).items()))
+    return Script(pipes, tuple((env or {}).items()), Pipe((at_end,)) if at_end else None)
 
 
 # Files

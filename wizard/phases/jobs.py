@@ -45,6 +45,17 @@ async def run_job(ctx: Context, host: HostClient, name: str, content: Script) ->
     )
 
 
+async def begin_anew(ctx: Context, host: HostClient, name: str) -> bool:
+    """Whether the job has to begin from the start; an ended one is put aside, a running one is kept."""
+    status = await host.job_status(name)
+    if status.state == "running":
+        return False
+    if status.state != "absent":
+        await host.forget_job(name)
+        ctx.saved.drop(_place(name))
+    return True
+
+
 def _place(name: str) -> str:
     return f"log {name}"
 

@@ -69,7 +69,9 @@ class Shell:
     env: dict[str, str] = field(default_factory=dict)
 
     async def script(self, text: str) -> int:
-        """As bash does under ``set -euo pipefail``: the first failure ends it."""
+        """As bash does under ``set -euo pipefail``: the first failure ends it, then its trap runs."""
+        trap = ""
+        code = 0
         for line in text.splitlines():
             if not line.strip() or line.startswith(("#", "set ")):
                 continue
@@ -77,10 +79,15 @@ class Shell:
                 name, _, value = shlex.split(line)[1].partition("=")
                 self.env[name] = value
                 continue
+            if line.startswith("trap "):
+                trap = shlex.split(line)[1]
+                continue
             code = await self.line(line, b"")
             if code:
-                return code
-        return 0
+                break
+        if trap:
+            await self.line(trap, b"")
+        return code
 
     async def line(self, line: str, stdin: bytes) -> int:
         code = 0
