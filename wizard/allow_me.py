@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wizard.engine.bus import Bus
 from wizard.engine.context import StepContext
-from wizard.engine.journal import Journal
+from wizard.engine.journal import Entry, Journal
 from wizard.engine.progress import Progress
 from wizard.errors import UsageError, WizardError
 from wizard.phases.operator_address import seen_from
@@ -61,8 +61,7 @@ async def allow_me(
         after = new_rules(firewall.rules, wished)
         changed = not rules.same(firewall.rules, after)
         if changed:
-            _journal(world, progress, firewall, after)
-            await world.hetzner.set_rules(firewall.id, after)
+            await _set(world, progress, firewall, after)
         tell(f"{firewall.name}: {', '.join(wished)} {'let in' if changed else 'was let in already'}")
         done.append(Allowed(firewall.name, wished, rules.told(firewall.rules), rules.told(after), changed))
     return tuple(done)
@@ -130,19 +129,14 @@ async def _firewalls(world: World, config: Config) -> tuple[Firewall, ...]:
     return mine
 
 
-def _journal(world: World, progress: Progress, firewall: Firewall, after: Sequence[Rule]) -> None:
-    """What is about to change, on disk before it does."""
-    from wizard.engine.journal import Entry
-
+async def _set(world: World, progress: Progress, firewall: Firewall, after: Sequence[Rule]) -> None:
+    """Intent on disk, the change, its outcome on disk."""
     records = Journal(progress.journal_path)
+    told = {"step": STEP, "key": firewall.name}
     try:
-        records.write(
-            world.clock.now(),
-            Entry.INTENT,
-            sync=True,
-            step=STEP,
-            key=firewall.name,
-            target=f"{rules.told(firewall.rules)} -> {rules.told(after)}",
-        )
+        target = f"{rules.told(firewall.rules)} -> {rules.told(after)}"
+        records.write(world.clock.now(), Entry.INTENT, sync=True, **told, target=target)
+        await world.hetzner.set_rules(firewall.id, after)
+        records.write(world.clock.now(), Entry.OUTCOME, sync=True, **told, result="applied")
     finally:
         records.close()

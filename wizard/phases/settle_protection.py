@@ -134,11 +134,7 @@ class Protection(Step[tuple[Guarded, ...]]):
             name,
             f"{name} and its addresses are guarded as wished",
             one is not None and not loose,
-            seen="no such server"
-            if one is None
-            else f"not guarded: {', '.join(loose)}"
-            if loose
-            else "guarded",
+            seen=seen if one else "no such server",
             vantage=HETZNER,
             at=at,
             advice="Run this step again.",
