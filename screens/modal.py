@@ -8,8 +8,10 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 
+from screens.glyphs import UNICODE, plain
 from screens.widgets.paint import Line, Lines
 from screens.widgets.rows import Row, Rows
 
@@ -38,7 +40,9 @@ class Modal(ModalScreen[T]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="frame") as frame:
-            frame.border_title = self.frame_title
+            sparing = getattr(self.app, "glyphs", UNICODE).ascii
+            title = plain(self.frame_title) if sparing else self.frame_title
+            frame.border_title = Content(title)
             yield from self.content()
 
     def content(self) -> ComposeResult:

@@ -76,8 +76,14 @@ class Log(Painted):
         self._evict(view.output[0].number if view.output else 0)
         self.virtual_size = Size(self.width, len(self._lines))
         if self.following:
-            self.scroll_end(animate=False, immediate=True)
+            self._stick()
+            # The pane may have got its size just now: once more when that is known.
+            self.call_after_refresh(self._stick)
         self.refresh()
+
+    def _stick(self) -> None:
+        if self.following:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def _add(self, entry: OutputLine) -> None:
         self._texts[entry.number] = entry.text

@@ -89,7 +89,8 @@ class Rows(Painted):
         return sum(len(row.lines) for row in self._builder(max(1, width - 1)))
 
     def on_resize(self) -> None:
-        self._take(self._builder(self.width))
+        if self.width > 0:
+            self._take(self._builder(self.width))
 
     def paint(self) -> None:
         """Ask the builder again; paints only when something differs."""
