@@ -75,7 +75,7 @@ case $verb in
 start) start "${3:?size}" ;;
 status) status ;;
 log) log "${3:?offset}" ;;
-stop) if alive; then kill -TERM -- "-$pid"; fi ;;
+stop) if alive; then kill -TERM "-$pid"; fi ;;
 forget)
     case $(status) in
     running*) echo "dw-job: still running" >&2; exit 5 ;;

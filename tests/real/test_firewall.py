@@ -1,0 +1,181 @@
+"""The host layer against real sshd, ufw, nft and Docker's rules."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.machine import NB4, OP4, OP6, SRV4, SRV6, SSH_PORT, RealMachine, machine
+from wizard.clients import commands
+from wizard.clients.ssh import HostClient, SshClients, Target
+from wizard.clock import LiveClock
+from wizard.errors import UnreachableError
+from wizard.phases import firewall_rules as rules
+
+pytestmark = pytest.mark.real
+
+
+class NetFrom:
+    """Connections that start in another network namespace: a thread enters it, opens, and leaves."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
+        return await asyncio.to_thread(self._open, address, port, timeout)
+
+    def _open(self, address: str, port: int, timeout: float) -> socket.socket:
+        found: list[socket.socket] = []
+        errors: list[OSError] = []
+
+        def work() -> None:
+            import ctypes
+
+            libc = ctypes.CDLL(None, use_errno=True)
+            with Path(f"/run/netns/{self.namespace}").open() as file:
+                assert libc.setns(file.fileno(), 0x40000000) == 0
+            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            sock.settimeout(timeout)
+            try:
+                sock.connect((address, port))
+                sock.setblocking(False)
+                found.append(sock)
+            except OSError as error:
+                sock.close()
+                errors.append(error)
+
+        # A thread of its own: the namespace is the thread's and ends with it.
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        if errors:
+            raise errors[0]
+        return found[0]
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[RealMachine]:
+    with machine(tmp_path) as made:
+        yield made
+
+
+def clients_of(real: RealMachine) -> tuple[SshClients, Target]:
+    target = Target("srv", SRV4, SSH_PORT, host_key=real.host_key, key=real.login)
+    return SshClients(NetFrom(f"{real.prefix}op"), LiveClock()), target
+
+
+async def lets_in(clients: SshClients, target: Target) -> bool:
+    fresh = clients.fresh(target)
+    fresh._clock = _Fast()  # type: ignore[assignment]
+    try:
+        await fresh.run(commands.processors())
+    except UnreachableError:
+        return False
+    finally:
+        await fresh.aclose()
+    return True
+
+
+class _Fast(LiveClock):
+    """Gives up on a silent host after a second instead of fifteen."""
+
+    def real(self, seconds: float) -> float:
+        return min(seconds, 1.0)
+
+
+async def arm(host: HostClient, seconds: int) -> None:
+    await host.install_tools()
+    revert = rules.revert_script(ufw_was_active=False, nft_was_there=False)
+    await host.run(commands.deadman("arm", "firewall", str(seconds)).with_stdin(revert))
+
+
+async def close(host: HostClient, wanted: rules.Wanted, *, forget_ssh: bool = False) -> None:
+    for words in wanted.ufw_rules():
+        if not (forget_ssh and words[1] == f"{SSH_PORT}/tcp"):
+            await host.run(commands.ufw(*words))
+    await host.run(commands.ufw("default", "deny", "incoming"))
+    await host.run(commands.nft("-f", "-", stdin=wanted.nft_text()))
+    await host.run(commands.ufw("--force", "enable"))
+
+
+WANTED = rules.Wanted(SSH_PORT, (OP4, OP6))
+
+
+async def test_rules_that_forget_the_port_in_use_undo_themselves(real: RealMachine) -> None:
+    clients, target = clients_of(real)
+    host = clients.host(target)
+
+    await arm(host, 6)
+    await close(host, WANTED, forget_ssh=True)
+    assert not await lets_in(clients, target)
+    assert (await host.run(commands.processors())).ok, "the old connection is still alive"
+    status = ""
+    while not status.startswith("reverted"):
+        status = (await host.run(commands.deadman("status", "firewall"))).stdout
+
+    assert status == "reverted 0\n"
+    assert await lets_in(clients, target)
+    late = await host.run(commands.deadman("confirm", "firewall"), check=False)
+    assert late.exit_status == 4
+    await clients.aclose()
+
+
+async def test_the_right_rules_stay_once_they_are_confirmed(real: RealMachine) -> None:
+    clients, target = clients_of(real)
+    host = clients.host(target)
+
+    await arm(host, 8)
+    await close(host, WANTED)
+    assert await lets_in(clients, target)
+    await host.run(commands.deadman("confirm", "firewall"))
+    await asyncio.to_thread(threading.Event().wait, 9)
+
+    assert (await host.run(commands.deadman("status", "firewall"))).stdout == "confirmed\n"
+    assert "Status: active" in (await host.run(commands.ufw("status"))).stdout
+    assert (await host.run(commands.nft("list", "table", "inet", "wizfw"))).ok
+    assert await lets_in(clients, target)
+    await clients.aclose()
+
+
+async def test_what_docker_publishes_is_open_under_ufw_and_closed_under_ours(real: RealMachine) -> None:
+    clients, target = clients_of(real)
+    host = clients.host(target)
+    await host.run(commands.ufw("allow", f"{SSH_PORT}/tcp"))
+    await host.run(commands.ufw("allow", "443/tcp"))
+    await host.run(commands.ufw("deny", "3000/tcp"))
+    await host.run(commands.ufw("--force", "enable"))
+
+    under_ufw = {(who, at): real.reach(who, at, 3000) for who in ("op", "nb") for at in (SRV4, SRV6)}
+    assert under_ufw[("nb", SRV4)] == "open", "ufw's deny does not cover Docker"
+    assert under_ufw[("nb", SRV6)] == "filtered", "the IPv6 proxy is an ordinary socket"
+
+    await host.run(commands.ufw("delete", "deny", "3000/tcp"))
+    await close(host, WANTED)
+    ours = {(who, at): real.reach(who, at, 3000) for who in ("op", "nb") for at in (SRV4, SRV6)}
+    control = {(who, at): real.reach(who, at, 443) for who in ("op", "nb") for at in (SRV4, SRV6)}
+
+    assert set(control.values()) == {"open"}
+    assert ours == {
+        ("op", SRV4): "open",
+        ("op", SRV6): "open",
+        ("nb", SRV4): "filtered",
+        ("nb", SRV6): "filtered",
+    }
+    await clients.aclose()
+
+
+async def test_the_front_end_reaches_https_and_nothing_else(real: RealMachine) -> None:
+    clients, target = clients_of(real)
+    host = clients.host(target)
+
+    await close(host, rules.Wanted(SSH_PORT, (OP4, OP6), apart=(NB4,)))
+
+    assert real.reach("nb", SRV4, 443) == "open"
+    assert real.reach("nb", SRV4, SSH_PORT) == "filtered"
+    assert real.reach("op", SRV4, SSH_PORT) == "open"
+    await clients.aclose()
