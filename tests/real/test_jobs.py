@@ -85,8 +85,8 @@ async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_by
     assert await first.start_job("count", counting(150))
     seen = b""
     offset = 0
-    async for offset, chunk in first.follow_job("count"):
-        seen += chunk
+    async for after, chunk in first.follow_job("count"):
+        seen, offset = seen + chunk, after
         if len(seen) > 300:
             break
     connection = await first.connect()
