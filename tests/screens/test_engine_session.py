@@ -1,0 +1,105 @@
+"""The screens over the real engine: a small migration walked to its end and back by keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from screens.app import WizardApp
+from screens.overview import Overview
+from screens.question import AskQuestion
+from tests.engine.outside import CONFIG, LeapingClock, Make, Outside
+from tests.screens.conftest import Desk
+from wizard.engine import progress
+from wizard.engine.events import StepState
+from wizard.engine.plan import Choice, Question
+from wizard.engine.session import Costs, EngineSession
+from wizard.secrets import FileSecrets
+from wizard.world import World
+
+SURE = Question("sure", "Is it so?", (Choice("yes", "yes, it is"), Choice("no", "no")), default="yes")
+
+
+class Session(EngineSession):
+    """Without the real phases, whose costs nobody asks for here."""
+
+    costs = Costs()
+
+
+def session(folder: Path, outside: Outside) -> Session:
+    clock = LeapingClock()
+    steps = [
+        Make(outside, "prepare.look", ["inventory"], question=SURE),
+        Make(outside, "provision.a.server", ["a"]),
+        Make(outside, "provision.b.server", ["b"], hold_until=clock.now() + 60),
+        Make(outside, "apps.web.deploy", ["web"], ready_at=clock.now() + 300),
+        Make(outside, "cutover.flip", ["flip"]),
+    ]
+    world = World(CONFIG, FileSecrets(folder / "secrets.json"), clock=clock)
+    return Session(steps, world, progress.load(folder / "progress.toml"))
+
+
+async def until(at: Desk, holds: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        await at.pilot.pause(0.01)
+    raise AssertionError("it did not come to that")
+
+
+def state(at: Desk, step: str) -> StepState:
+    return next(info.state for info in at.app.session.steps if info.id == step)
+
+
+async def walk(at: Desk, over: Callable[[], bool]) -> None:
+    """Answer and apply whatever the screen asks for, by Enter, until it is over."""
+    for _ in range(400):
+        if over():
+            return
+        app = at.app
+        if isinstance(app.screen, AskQuestion) or (
+            isinstance(app.screen, Overview) and app.model.awaits_approval(app.overview.step)
+        ):
+            await at.pilot.press("enter")
+        await at.pilot.pause(0.01)
+    raise AssertionError("it did not come to its end")
+
+
+async def test_a_migration_is_walked_to_its_end_and_the_flip_back_by_keys(tmp_path: Path) -> None:
+    outside = Outside()
+    app = WizardApp(session(tmp_path, outside), ascii_only=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        at = Desk(app, app.session, pilot)  # type: ignore[arg-type]
+        await walk(at, lambda: app.model.ended == "done")
+        assert outside.things == {"inventory", "a", "b", "web", "flip"}
+        assert set(outside.made.values()) == {1}
+        assert {info.state for info in app.session.steps} == {StepState.DONE}
+
+        await pilot.press("w", "b", "enter")
+        await until(at, lambda: state(at, "cutover.flip") is StepState.UNDONE)
+        assert "flip" not in outside.things
+
+        await pilot.press("o", "g")
+        await walk(at, lambda: state(at, "cutover.flip") is StepState.DONE)
+        assert outside.made["flip"] == 2
+        await pilot.press("q", "enter")
+        await until(at, lambda: app.return_value is not None)
+    assert app.return_value == 0
+
+
+async def test_a_second_wizard_shows_what_the_first_one_proved(tmp_path: Path) -> None:
+    outside = Outside()
+    first = WizardApp(session(tmp_path, outside), ascii_only=False)
+    async with first.run_test(size=(80, 24)) as pilot:
+        at = Desk(first, first.session, pilot)  # type: ignore[arg-type]
+        await walk(at, lambda: first.model.ended == "done")
+        await first.session.stop()
+    again = WizardApp(session(tmp_path, outside), ascii_only=False, start=False)
+    async with again.run_test(size=(80, 24)) as pilot:
+        at = Desk(again, again.session, pilot)  # type: ignore[arg-type]
+        await at.settle()
+        again.jump("provision.a.server")
+        await at.press("3")
+        assert "a exist" in at.words
+        assert "1 of 1 hold" in at.words
+        await again.session.stop()
