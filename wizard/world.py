@@ -76,6 +76,18 @@ class World:
 
         return HetznerClient(self.endpoints.hetzner, lambda: self.secrets.get("HCLOUD_TOKEN"), self.clock)
 
+    @cached_property
+    def dns(self) -> DnsClient:
+        from wizard.dns.question import DnsClient
+
+        return DnsClient(self.clock)
+
+    @cached_property
+    def dns_provider(self) -> DnsProvider:
+        from wizard.dns.providers.choose import provider
+
+        return provider(self)
+
     async def aclose(self) -> None:
         """End every connection that a client holds open."""
         for client in tuple(vars(self).values()):
