@@ -14,7 +14,7 @@ from wizard.compose.stack import MountKind, Service, Stack, Variable
 
 _SECRET = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASS|PWD|SECRET|SECRETS|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|SECRET_?KEY"
-    r"|ENCRYPTION_?KEY|SALT|CREDENTIALS?|DSN|AUTH)(?:$|_)",
+    r"|ENCRYPTION_?KEY|SALT|CREDENTIALS?|DSN)(?:$|_)",
     re.I,
 )
 _POINTER = re.compile(

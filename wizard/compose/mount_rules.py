@@ -27,8 +27,8 @@ _CODE_TARGET = re.compile(
     r"^/(?:app|apps|code|src|srv|usr/src|opt/app|workspace|backend|frontend|var/www)(?:/|$)"
 )
 _SYSTEM = (
-    "/var/run/docker.sock",
-    "/run/docker.sock",
+    "/var/run",
+    "/run",
     "/proc",
     "/sys",
     "/dev",
@@ -67,11 +67,14 @@ def code_mounts(stack: Stack, setting: Setting) -> Iterator[Finding]:
 
 
 def code_only_by_mount(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    """Services whose build cannot see the code that they run: removing the mount breaks them."""
+    """Services whose build cannot see the code that they run: removing the mount breaks them.
+
+    The cause is the context: services with the same one and the same mounted source are one finding.
+    """
+    causes: dict[tuple[str, str], list[tuple[Service, list[Mount]]]] = {}
     for service in stack.services:
         context = service.build_context
-        entry = service.get("volumes")
-        if context is None or entry is None:
+        if context is None:
             continue
         outside = [
             mount
@@ -79,17 +82,26 @@ def code_only_by_mount(stack: Stack, setting: Setting) -> Iterator[Finding]:
             if mount.relative and _is_code(service, mount) and not inside(mount.source, context)
         ]
         if outside:
-            listed = ", ".join(f"{mount.source} → {mount.target}" for mount in outside)
-            yield Finding(
-                "code-only-by-mount",
-                Severity.MUST_FIX,
-                service.name,
-                outside[0].line,
-                f"Its image is built from {context}, which does not hold {listed}: that code reaches the container "
-                "only through the mount. Without the mount the service lacks its code; with it, it runs whatever "
-                "the clone holds at that moment.",
-                _other_file(setting),
-            )
+            causes.setdefault((context, outside[0].source), []).append((service, outside))
+    for (context, source), found in causes.items():
+        yield _without_code(context, source, found, setting)
+
+
+def _without_code(
+    context: str, source: str, found: list[tuple[Service, list[Mount]]], setting: Setting
+) -> Finding:
+    names = [service.name for service, _ in found]
+    first = found[0][1]
+    others = ", ".join(mount.source for mount in first[1:])
+    who = f"{len(names)} services get" if len(names) > 1 else "The service gets"
+    return Finding(
+        "code-only-by-mount", Severity.MUST_FIX, names[0], first[0].line,
+        f"{who} their code only from a mount: the image is built from {context}, which does not hold {source} "
+        f"(→ {first[0].target})" + (f", nor {others}" if others else "") + ". Without the mount "
+        "the code is missing and nothing starts; with it, containers run whatever the clone holds at that moment.",
+        _other_file(setting),
+        also=tuple(names[1:]),
+    )  # fmt: skip
 
 
 def _other_file(setting: Setting) -> str:
@@ -105,7 +117,8 @@ def data_in_clone(stack: Stack, setting: Setting) -> Iterator[Finding]:
         if mount.read_only or not mount.relative or _is_code(service, mount):
             continue
         if (
-            _FILE.search(mount.source)
+            mount.target.startswith("/etc/")
+            or _FILE.search(mount.source)
             or _CONFIG.search(mount.source)
             or posixpath.basename(mount.source) == ".env"
         ):

@@ -76,9 +76,10 @@ def _env_paths(found: Entry) -> Iterator[tuple[ScalarNode, str, bool]]:
     for item in items(found.value):
         if isinstance(item, ScalarNode):
             yield item, item.value, True
-        elif isinstance(item, MappingNode) and (path := get(item, "path")):
-            if isinstance(path.value, ScalarNode):
-                yield path.value, path.value.value, value_of(item, "required") != "false"
+            continue
+        path = get(item, "path")
+        if path and isinstance(path.value, ScalarNode):
+            yield path.value, path.value.value, value_of(item, "required") != "false"
 
 
 def networks(stack: Stack, setting: Setting) -> Iterator[Finding]:

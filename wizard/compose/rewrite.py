@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Collection
 
 from wizard.compose import edits
-from wizard.compose.document import Entry, entries, parse, plain, scalar
+from wizard.compose.document import Entry, entries, parse, plain, scalar, scalars
 from wizard.compose.finding import Edit, Finding, apply
 from wizard.compose.review import Review, review
 from wizard.compose.setting import Setting
-from wizard.compose.stack import read
+from wizard.compose.stack import Service, read
 from wizard.errors import WizardError
 
 _LISTS = ("volumes", "ports", "env_file", "environment", "networks")
@@ -66,28 +66,35 @@ def _bare(entry: Entry) -> bool:
 
 
 def _hold(before: str, after: str, taken: Collection[Finding]) -> None:
-    """Services that no finding names must mean the same as before."""
-    named = {name for finding in taken if finding.edits for name in (finding.service, *finding.also)}
-    shared = any(edit.start for finding in taken for edit in finding.edits)
-    old = {service.name: plain(service.node) for service in read(before).services}
+    """A service may only mean something else where an edit touched what it is made of, anchors included."""
+    old_stack = read(before)
+    old = {service.name: plain(service.node) for service in old_stack.services}
     new = {service.name: plain(service.node) for service in read(after).services}
     if set(old) != set(new):
         raise WizardError(
             "The rewritten file would have other services", next="Keep the file and report this."
         )
-    if not shared:
-        return
-    for name, meaning in old.items():
-        if name not in named and meaning != new[name] and not _through_anchor(before, name):
+    named = {name for finding in taken if finding.edits for name in (finding.service, *finding.also)}
+    touched = _touched_lines(before, taken)
+    for service in old_stack.services:
+        changed = old[service.name] != new[service.name]
+        if changed and service.name not in named and not touched & _lines_of(service):
             raise WizardError(
-                f"The rewritten file would change the service {name}, which no finding names",
+                f"The rewritten file would change the service {service.name}, which no edit touches",
                 next="Keep the file and report this.",
             )
 
 
-def _through_anchor(text: str, name: str) -> bool:
-    """Whether the service takes part of its meaning from elsewhere in the file."""
-    service = read(text).service(name)
-    return service is not None and (
-        any(entry.merged for entry in entries(service.node)) or bool(service.extended)
-    )
+def _touched_lines(text: str, taken: Collection[Finding]) -> set[int]:
+    touched: set[int] = set()
+    for finding in taken:
+        for edit in finding.edits:
+            first = text.count("\n", 0, edit.start)
+            touched.update(range(first, first + edit.before.count("\n") + 1))
+    return touched
+
+
+def _lines_of(service: Service) -> set[int]:
+    """Every line that a service is made of, wherever anchors and `extends` take it from."""
+    made_of = (service.node, *service.extended)
+    return {int(node.start_mark.line) for part in made_of for node in scalars(part)}
