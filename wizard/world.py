@@ -16,8 +16,8 @@ from wizard.net import LiveNet, Net
 if TYPE_CHECKING:
     from wizard.checks.http import HttpClient
     from wizard.clients.acme import AcmeClient
-    from wizard.clients.dokploy import DokployClient
-    from wizard.clients.git import GitClient
+    from wizard.clients.dokploy import DokployClients
+    from wizard.clients.git import GitClients
     from wizard.clients.hetzner import HetznerClient
     from wizard.clients.ssh import SshClients
     from wizard.clients.vercel import VercelClient
@@ -75,6 +75,24 @@ class World:
         from wizard.clients.hetzner import HetznerClient
 
         return HetznerClient(self.endpoints.hetzner, lambda: self.secrets.get("HCLOUD_TOKEN"), self.clock)
+
+    @cached_property
+    def panels(self) -> DokployClients:
+        from wizard.clients.dokploy import DokployClients
+
+        return DokployClients(self.ssh, self.clock)
+
+    @cached_property
+    def vercel(self) -> VercelClient:
+        from wizard.clients.vercel import VercelClient
+
+        return VercelClient(self.endpoints.vercel, lambda: self.secrets.get("VERCEL_TOKEN"), self.clock)
+
+    @cached_property
+    def git(self) -> GitClients:
+        from wizard.clients.git import GitClients
+
+        return GitClients(self.endpoints.github, self.endpoints.gitlab, self.secrets, self.clock)
 
     @cached_property
     def dns(self) -> DnsClient:

@@ -315,11 +315,10 @@ def within(address: str, network: str) -> bool:
 
 
 def _cloud_config(user_data: str) -> dict[str, dict[str, str]]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    import yaml
 
     try:
-        data = YAML(typ="safe").load(user_data) if user_data.strip() else {}
-    except YAMLError:
+        data = yaml.safe_load(user_data)
+    except yaml.YAMLError:
         return {}
     return data if isinstance(data, dict) else {}
