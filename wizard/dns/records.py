@@ -50,8 +50,8 @@ class RecordChange:
 
     name: str
     type: str
-    old: RRset | None
-    new: RRset | None
+    old: RRset | None = None
+    new: RRset | None = None
 
     @property
     def key(self) -> str:
