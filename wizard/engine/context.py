@@ -80,3 +80,7 @@ class StepContext:
         elif not path.exists():
             write_atomically(path, content)
         return str(path.relative_to(self._progress.path.parent))
+
+    def kept(self, name: str) -> str | None:
+        path = self._progress.backups / name
+        return path.read_text(encoding="utf-8") if path.exists() else None

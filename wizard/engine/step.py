@@ -81,6 +81,10 @@ class Context(Protocol):
         """Write a file into backups/ (mode 0600, synced); its path, relative to the progress file."""
         ...
 
+    def kept(self, name: str) -> str | None:
+        """What stands in backups/ under `name`, read back from disk; None if nothing does."""
+        ...
+
 
 Facts = TypeVar("Facts")
 
