@@ -12,12 +12,14 @@ import pytest
 
 from wizard.checklist_table import BOXES
 from wizard.configfile import example
+from wizard.dns.records import ChangeSet
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import StepState, jsonable
 from wizard.engine.journal import Entry, Journal
 from wizard.engine.plan import Change, Kind, Money, Plan
 from wizard.engine.progress import Progress, encode, load
 from wizard.engine.step import Context, Phase, Step
+from wizard.phases.cutover_records import FlipRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.redact import remember
 from wizard.report import Report, gather
@@ -81,6 +83,8 @@ def progress(tmp_path: Path) -> Progress:
     progress.step("apps.api.create").saved["app"] = encode(
         AppRecord("api", "backend", "p", "e", "c", "openmates-api-x1")
     )
+    flip = FlipRecord(ChangeSet(CONFIG.dns.zone, ()), DAY + 7, 3600, DAY + 6)
+    progress.step("cutover.flip").saved["flip"] = encode(flip)
     step = "provision.backend.server"
     records.write(DAY, Entry.PLAN, step=step, changes=jsonable((CREATE,)))
     records.write(DAY, Entry.INTENT, step=step, key="server", target="server backend")

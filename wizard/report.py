@@ -166,7 +166,7 @@ def gather(
         costs_before=tuple(map(str, before)),
         costs_after=tuple(map(str, after)),
         final=_final(steps, chapters),
-        procedures=runbook(config, progress),
+        procedures=runbook(config, progress.load_record),
         tokens=tokens(config),
     )
 

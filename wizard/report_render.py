@@ -9,6 +9,7 @@ from itertools import groupby
 from wizard.engine.events import jsonable
 from wizard.redact import redact
 from wizard.report import Report
+from wizard.templating import fill
 
 
 class Form(StrEnum):
@@ -20,25 +21,9 @@ class Form(StrEnum):
 def render(report: Report, form: Form) -> str:
     """The whole report as text, ending with a newline."""
     if form is Form.JSON:
-        text = json.dumps(jsonable(report), ensure_ascii=False, indent=2)
-    else:
-        text = _template(report, form)
-    return redact(text).rstrip() + "\n"
-
-
-def _template(report: Report, form: Form) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wizard", "templates"),
-        autoescape=form is Form.HTML,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["cell"] = _cell
-    environment.filters["sections"] = _sections
-    return environment.get_template(f"report.{form.value}.jinja").render(report=report)
+        return redact(json.dumps(jsonable(report), ensure_ascii=False, indent=2)) + "\n"
+    filters = {"cell": _cell, "sections": _sections}
+    return fill(f"report.{form.value}.jinja", {"report": report}, filters)
 
 
 def _cell(text: str) -> str:

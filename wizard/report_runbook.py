@@ -5,10 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from wizard.config import App, AppKind, Config, Database
-from wizard.engine.progress import Progress
+from wizard.phases.cutover_records import FlipRecord
 from wizard.records import AppRecord, HostKeyRecord, ServerRecord
+
+T = TypeVar("T")
+
+
+class Recorded(Protocol):
+    """The record that a step saved under a name; None if there is none."""
+
+    def __call__(self, step_id: str, name: str, kind: type[T]) -> T | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +35,34 @@ class Procedure:
     actions: tuple[Action, ...]
 
 
-def runbook(config: Config, progress: Progress) -> tuple[Procedure, ...]:
+def runbook(config: Config, recorded: Recorded) -> tuple[Procedure, ...]:
     """Procedures for what exists so far; nothing is named that was not made."""
-    return tuple(_procedures(config, progress))
+    return tuple(_procedures(config, recorded))
 
 
-def _procedures(config: Config, progress: Progress) -> Iterator[Procedure]:
+def _procedures(config: Config, recorded: Recorded) -> Iterator[Procedure]:
     for app in config.apps:
-        record = progress.load_record(f"apps.{app.name}.create", "app", AppRecord)
-        login = _login(app.server, progress)
+        record = recorded(f"apps.{app.name}.create", "app", AppRecord)
+        login = _login(app.server, recorded)
         if record is not None and login:
             yield _panel_rollback(app, login)
             yield _emergency(app, record, login)
     for database in config.databases:
-        login = _login(config.app(database.app).server, progress)
+        login = _login(config.app(database.app).server, recorded)
         if login:
             yield _database(database, config, login)
-    if progress.state("cutover.flip").value == "done":
+    if recorded("cutover.flip", "flip", FlipRecord) is not None:
         yield _names_back(config)
-    if any(_login(server.name, progress) for server in config.servers):
+    if any(_login(server.name, recorded) for server in config.servers):
         yield _let_in()
 
 
-def _login(server: str, progress: Progress) -> str:
+def _login(server: str, recorded: Recorded) -> str:
     """`user@address` of a new host, with its port if it is unusual; "" if there is no such host yet."""
-    record = progress.load_record(f"provision.{server}.server", "server", ServerRecord)
+    record = recorded(f"provision.{server}.server", "server", ServerRecord)
     if record is None:
         return ""
-    key = progress.load_record(f"provision.{server}.login", "host_key", HostKeyRecord)
+    key = recorded(f"provision.{server}.login", "host_key", HostKeyRecord)
     port = f"-p {key.port} " if key is not None and key.port != 22 else ""
     return f"{port}{key.user if key else 'root'}@{record.ipv4 or record.ipv6}"
 

@@ -248,7 +248,7 @@ class Engine:
             self.problems[step.id] = error
             why = redact(f"unexpected {type(error).__name__}: {error}")
             self._set(
-                step, StepState.FAILED, why, ways=("Run again; if it stays, run with --debug and report it.",)
+                step, StepState.FAILED, why, ways=(_OUR_FAULT,)
             )
         finally:
             self._desk.waiting.end(step.id)

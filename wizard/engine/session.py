@@ -60,7 +60,8 @@ class Attended:
         if step.phase in self._whole_phases and not irreversible:
             return True
         self._publish(StepChanged(self._now(), step.id, StepState.ASKING, "its plan waits for approval"))
-        future = self._approvals[step.id] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._approvals[step.id] = future
         try:
             approved = await future
         finally:
@@ -70,7 +71,7 @@ class Attended:
         return approved
 
     async def answer(self, step: Step[Any], question: Question) -> str | None:
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._questions[question.id] = (question, step.id, future)
         self._publish(StepChanged(self._now(), step.id, StepState.ASKING, question.text))
         self._publish(Asked(self._now(), step.id, question))

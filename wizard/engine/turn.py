@@ -68,9 +68,7 @@ async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = 
             return await _turn(step, ctx, desk, interrupted)
         except UnreachableError as error:
             if attempt == _TRIES:
-                return Failed(
-                    redact(str(error)), ("Check the network, then run again: it goes on from here.",)
-                )
+                return Failed(redact(str(error)), (_CHECK_NETWORK,))
             ctx.output(f"{error} — trying again ({attempt} of {_TRIES - 1})")
             await desk.world.clock.sleep(2.0**attempt)
         except WizardError as error:
