@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from cryptography import x509
 
+from wizard.rehearsal import acme_documents as documents
 from wizard.rehearsal import acme_jws as jws
 from wizard.rehearsal.acme_authority import Authority
 from wizard.rehearsal.acme_jws import AcmeProblem, SignedRequest
@@ -213,7 +215,7 @@ class CertificateAuthority:
         self.state.orders[order.id] = order
         self.stage.ledger.record(self.system, "order", " ".join(names))
         location = self._url(request, f"order/{order.id}")
-        return self._answer(request, self._order_document(request, order), 201, {"Location": location})
+        return self._answer(request, self._shown(request, order), 201, {"Location": location})
 
     def check_limits(self, names: tuple[str, ...], account: str) -> None:
         """Raises AcmeProblem (rateLimited) where Let's Encrypt would."""
@@ -268,23 +270,12 @@ class CertificateAuthority:
         elif states == {"valid"}:
             order.status = "ready"
 
-    def _order_document(self, request: web.Request, order: Order) -> dict[str, Any]:
+    def _shown(self, request: web.Request, order: Order) -> dict[str, Any]:
         self._settle(order)
-        document: dict[str, Any] = {
-            "status": order.status,
-            "expires": _moment(order.expires),
-            "identifiers": [{"type": "dns", "value": name} for name in order.names],
-            "authorizations": [self._url(request, f"authz/{key}") for key in order.authorizations],
-            "finalize": self._url(request, f"order/{order.id}/finalize"),
-        }
-        if order.certificate:
-            document["certificate"] = self._url(request, f"certificate/{order.certificate}")
-        if order.problem:
-            document["error"] = order.problem
-        return document
+        return documents.order(order, partial(self._url, request))
 
     async def _order(self, request: web.Request, signed: SignedRequest, account: str) -> web.Response:
-        return self._answer(request, self._order_document(request, self._own_order(request, account)))
+        return self._answer(request, self._shown(request, self._own_order(request, account)))
 
     async def _finalize(self, request: web.Request, signed: SignedRequest, account: str) -> web.Response:
         order = self._own_order(request, account)
@@ -309,7 +300,7 @@ class CertificateAuthority:
         order.status = "valid"
         return self._answer(
             request,
-            self._order_document(request, order),
+            self._shown(request, order),
             headers={"Location": self._url(request, f"order/{order.id}")},
         )
 
@@ -320,32 +311,6 @@ class CertificateAuthority:
         self.stage.ledger.record(self.system, "issue", " ".join(names))
         return self.authority.sign(names, public_key, now)
 
-    def _authorization_document(self, request: web.Request, item: Authorization) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "identifier": {"type": "dns", "value": item.name},
-            "status": item.status,
-            "expires": _moment(item.expires),
-            "challenges": [self._challenge_document(request, item, one) for one in item.challenges],
-        }
-        if item.wildcard:
-            document["wildcard"] = True
-        return document
-
-    def _challenge_document(
-        self, request: web.Request, item: Authorization, one: Challenge
-    ) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "type": one.type,
-            "url": self._url(request, f"challenge/{item.id}/{one.id}"),
-            "token": one.token,
-            "status": one.status,
-        }
-        if one.validated:
-            document["validated"] = _moment(one.validated)
-        if one.problem:
-            document["error"] = one.problem
-        return document
-
     def _own_authorization(self, request: web.Request, account: str) -> Authorization:
         item = self.state.authorizations.get(request.match_info["id"])
         if item is None or item.account != account:
@@ -354,7 +319,7 @@ class CertificateAuthority:
 
     async def _authorization(self, request: web.Request, signed: SignedRequest, account: str) -> web.Response:
         item = self._own_authorization(request, account)
-        return self._answer(request, self._authorization_document(request, item))
+        return self._answer(request, documents.authorization(item, partial(self._url, request)))
 
     async def _challenge(self, request: web.Request, signed: SignedRequest, account: str) -> web.Response:
         item = self._own_authorization(request, account)
@@ -367,7 +332,7 @@ class CertificateAuthority:
         up = self._url(request, f"authz/{item.id}")
         return self._answer(
             request,
-            self._challenge_document(request, item, one),
+            documents.challenge(item, one, partial(self._url, request)),
             headers={"Link": f'<{up}>;rel="up"'},
         )
 
@@ -404,9 +369,3 @@ class CertificateAuthority:
         answer.text = self.state.certificates[order.certificate]
         answer.content_type = "application/pem-certificate-chain"
         return answer
-
-
-def _moment(at: float) -> str:
-    from wizard.clock import moment_text
-
-    return moment_text(at)
