@@ -12,8 +12,6 @@ from wizard.engine.events import Checked, Event, StepChanged, StepState
 from wizard.engine.progress import Progress
 from wizard.engine.run import Result, Tally
 
-_HOLDS = (CheckState.PASSED.value, CheckState.WAIVED.value)
-
 
 @dataclass
 class Counter:
@@ -35,8 +33,10 @@ class Counter:
             self.answers = {key: state for key, state in self.answers.items() if key[0] != event.step}
 
     def checks(self) -> dict[str, int]:
-        passed = sum(state in _HOLDS for state in self.answers.values())
-        return {"passed": passed, "failed": len(self.answers) - passed}
+        """Waived ones are the operator's decisions: neither passed nor failed."""
+        states = list(self.answers.values())
+        passed, waived = states.count(CheckState.PASSED.value), states.count(CheckState.WAIVED.value)
+        return {"passed": passed, "waived": waived, "failed": len(states) - passed - waived}
 
     def summary(self, result: Result, tally: Tally, world: dict[str, Any] | None) -> dict[str, Any]:
         """`world` is what the rehearsal's world counted; a live run has no such count."""
@@ -62,7 +62,9 @@ def sentence(summary: dict[str, Any]) -> str:
     changes = summary["changes"]
     parts = [
         f"{steps['done']} steps done" + (f", {steps['failed']} failed" if steps["failed"] else ""),
-        f"{checks['passed']} checks hold" + (f", {checks['failed']} do not" if checks["failed"] else ""),
+        f"{checks['passed']} checks hold"
+        + (f", {checks['waived']} waived" if checks["waived"] else "")
+        + (f", {checks['failed']} do not" if checks["failed"] else ""),
         f"{changes} changes made" if changes else "nothing was changed",
     ]
     if summary["visitors"]:

@@ -40,6 +40,17 @@ class Ledger:
                 standing[key] = 0
         return tuple(doubled)
 
+    def standing(self) -> tuple[str, ...]:
+        """What was made and is still there, sorted: two runs with the same end have the same."""
+        there: set[str] = set()
+        for entry in self.entries:
+            name = f"{entry.system}: {entry.thing}"
+            if entry.act == MADE:
+                there.add(name)
+            elif entry.act == GONE:
+                there.discard(name)
+        return tuple(sorted(there))
+
     def count(self, system: str = "", act: str = "", thing: str = "") -> int:
         return sum(
             (not system or entry.system == system)

@@ -172,6 +172,7 @@ class RehearsalWorld:
         return {
             "duplicates": list(ledger.duplicates()),
             "created": ledger.count(act=MADE),
+            "standing": list(ledger.standing()),
             "visitors": {"requests": visitors.requests, "failed": visitors.failed},
             "failures": list(visitors.failures)[:20],
             "simulated_s": round(self.clock.now() - START, 1),

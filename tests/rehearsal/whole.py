@@ -1,0 +1,119 @@
+"""The whole migration in a process of its own, as an operator runs it; over the packaged example."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wizard import configfile
+from wizard.engine.progress import Progress, load
+from wizard.rehearsal.door import Wish, enter
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 600.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended; `lines` are its JSON objects."""
+
+    code: int
+    lines: tuple[dict[str, Any], ...]
+    errors: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        assert self.lines and self.lines[-1]["event"] == "summary", self.story
+        return self.lines[-1]
+
+    @property
+    def story(self) -> str:
+        """What went wrong, for a failing assertion."""
+        wrong = [
+            f"{line['step']} {line['state']}: {line['why']} {' / '.join(line.get('ways') or ())}"
+            for line in self.lines
+            if line["event"] == "step" and line["state"] in ("failed", "asking")
+        ]
+        return f"exit {self.code}\n{self.errors}\n" + "\n".join(wrong)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One progress file in a folder; the world lives beside it."""
+
+    folder: Path
+    config: Path | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def progress(self) -> Path:
+        return self.folder / "progress.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    def words(self, *command: str) -> list[str]:
+        config = ("--config", str(self.config)) if self.config else ()
+        options = (*config, "--progress", str(self.progress), *self.options)
+        return [sys.executable, "-m", "wizard.cli", "rehearse", *command, *options]
+
+    def killed(self, lines: int, seconds: float) -> int:
+        """A run that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
+        words = self.words("run", "--yes", "--json")
+        command = [sys.executable, "-m", "tests.rehearsal.dying", str(lines), str(seconds), *words[3:]]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.returncode
+
+    def run(self, *command: str) -> Ran:
+        done = subprocess.run(
+            self.words(*(command or ("run", "--yes", "--json"))),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr[-4000:]
+        objects = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return Ran(done.returncode, tuple(objects), done.stderr)
+
+    def text(self, *command: str) -> str:
+        """What a command prints that ends well."""
+        return subprocess.run(
+            self.words(*command), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+        ).stdout
+
+    def state(self) -> Progress:
+        return load(self.progress)
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """One question to the world's control, which is started if it has ended: summary, stop."""
+
+        async def one() -> dict[str, Any]:
+            with configfile.example_file() as example:
+                path = self.config or example
+                async with enter(configfile.load(path), path, self.progress, Wish()) as door:
+                    if command == "stop":
+                        await door.end()
+                        return {}
+                    return await door.summary()
+
+        return asyncio.run(one())
+
+    def end(self) -> None:
+        """The world's process ends with the test."""
+        if (self.progress.with_suffix(".world") / "world.json").exists():
+            self.ask("stop")
