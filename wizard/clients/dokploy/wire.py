@@ -1,0 +1,132 @@
+"""HTTP to a panel through SSH: its port 3000 on the host itself, closed to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from wizard.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from wizard.clients.ssh import HostClient
+
+T = TypeVar("T")
+PORT = 3000
+CONNECT_TIMEOUT = 10.0
+TIMEOUT = 60.0
+"""Real seconds for an answer. The first sign-up asks the internet for the panel's own address first."""
+_LOOK_FIRST = "Run again: what was done is found again."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`text` is the body as it came; `headers` have lower-case names."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def value(self) -> Any:
+        """The body as JSON; None when it is empty, text when it is something else."""
+        if not self.text:
+            return None
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return self.text
+
+
+class Wire:
+    """Requests to one host's panel. Every request has a connection of its own: a kept one may be stale,
+    and then nobody could say whether a change was received."""
+
+    def __init__(self, host: HostClient) -> None:
+        self.host = host
+        self._http: httpx.AsyncClient | None = None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Answer:
+        """One request, sent at most once. Raises UnreachableError: then nothing is known of its effect."""
+        if method == "GET":
+            return await self._send(method, path, headers, parameters, body, timeout)
+        return await finish(self._send(method, path, headers, parameters, body, timeout))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        parameters: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        timeout: float,
+    ) -> Answer:
+        for attempt in (1, 2):
+            port = await self.host.forward(PORT)
+            try:
+                answer = await self._client().request(
+                    method,
+                    f"http://127.0.0.1:{port}{path}",
+                    headers=dict(headers or {}),
+                    params=dict(parameters) if parameters else None,
+                    json=body,
+                    timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT),
+                )
+                text = answer.text
+                return Answer(answer.status_code, text, {k.lower(): v for k, v in answer.headers.items()})
+            except httpx.ConnectError as error:
+                # The tunnel's end here is gone and nothing was sent: once more through a new one is safe.
+                if attempt == 2:
+                    raise self._silence(method, path, error) from error
+            except (httpx.HTTPError, OSError) as error:
+                raise self._silence(method, path, error) from error
+        raise AssertionError("unreachable")
+
+    def _silence(self, method: str, path: str, error: Exception) -> UnreachableError:
+        what = path.rpartition("/")[2]
+        return UnreachableError(
+            f"The panel of {self.host.name} did not answer {what}",
+            f"{type(error).__name__} on its port {PORT}, asked through SSH",
+            "It may be restarting. Run again." if method == "GET" else f"It may be restarting. {_LOOK_FIRST}",
+        )
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = httpx.AsyncClient(
+                trust_env=False,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=16, max_keepalive_connections=0),
+            )
+        return self._http
+
+    async def aclose(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """The result of `work`, which goes on to its end even if we are cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait((task,))
+        raise
