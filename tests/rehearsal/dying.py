@@ -1,6 +1,7 @@
-"""The command line in a process that is killed: `python -m tests.rehearsal.dying LINES SECONDS WORD…`.
+"""The command line in a process that is killed: `python -m tests.rehearsal.dying WHAT LINES SECONDS WORD…`.
 
-SIGKILL comes SECONDS after the journal's LINES-th line of this process; 0 is the very instant after it.
+SIGKILL comes SECONDS after the LINES-th line that this process writes into the journal; 0 is the very instant
+after it. WHAT is `any`, or `synced` to count only those that are on disk when they have been written.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_after(lines: int, seconds: float) -> None:
+def die_after(what: str, lines: int, seconds: float) -> None:
     """Let this process be killed; nothing of the wizard knows."""
     left = lines
 
     def write(self: Journal, *args: Any, **kwargs: Any) -> None:
         nonlocal left
         _write(self, *args, **kwargs)
-        left -= 1
+        left -= what == "any" or bool(kwargs.get("sync"))
         if left == 0 and seconds:
             threading.Timer(seconds, _die).start()
         elif left == 0:
@@ -38,5 +39,5 @@ def die_after(lines: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    die_after(int(sys.argv[1]), float(sys.argv[2]))
-    sys.exit(cli.main(sys.argv[3:]))
+    die_after(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    sys.exit(cli.main(sys.argv[4:]))

@@ -63,10 +63,10 @@ class Rehearsal:
         options = (*config, "--progress", str(self.progress), *self.options)
         return [sys.executable, "-m", "wizard.cli", "rehearse", *command, *options]
 
-    def killed(self, lines: int, seconds: float) -> int:
+    def killed(self, lines: int, seconds: float = 0.0, what: str = "any") -> int:
         """A run that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
         words = self.words("run", "--yes", "--json")
-        command = [sys.executable, "-m", "tests.rehearsal.dying", str(lines), str(seconds), *words[3:]]
+        command = [sys.executable, "-m", "tests.rehearsal.dying", what, str(lines), str(seconds), *words[3:]]
         done = subprocess.run(
             command,
             cwd=ROOT,
