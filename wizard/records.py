@@ -3,6 +3,7 @@
 | record | saved by | name |
 |---|---|---|
 | ServerRecord | provision.<server>.server | server |
+| BilledAddresses | provision.<server>.address, provision.<server>.server (the newer) | billed |
 | HostKeyRecord | provision.<server>.login | host_key |
 | PanelRecord | provision.<server>.account | panel |
 | AppRecord | apps.<app>.create | app |
@@ -27,6 +28,26 @@ class ServerRecord:
     adopted: bool = False
     monthly_gross: str = ""
     currency: str = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRecord:
+    """A primary IP of ours: billed as long as it exists, with a server or without one."""
+
+    name: str
+    kind: str
+    ip: str
+    location: str
+    monthly_gross: str = ""
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class BilledAddresses:
+    """All primary IPs that were made for a server and still stood at the moment `at`."""
+
+    addresses: tuple[AddressRecord, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

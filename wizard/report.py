@@ -18,6 +18,7 @@ from wizard.engine.events import StepState
 from wizard.engine.plan import Money
 from wizard.engine.progress import Progress, decode
 from wizard.engine.step import Step
+from wizard.phases.costs import idle_addresses
 from wizard.records import PanelRecord, ServerRecord
 from wizard.report_runbook import Procedure, runbook
 
@@ -302,6 +303,18 @@ def _hosts(config: Config, progress: Progress) -> Iterable[Host]:
                 monthly=f"{record.monthly_gross} {record.currency}/month" if record.monthly_gross else "",
                 adopted=record.adopted,
                 panel_version=panel.version if panel else "",
+            )
+        for address in idle_addresses(progress, server.name):
+            yield Host(
+                name=server.name,
+                role=f"{address.kind} address without a server",
+                type="",
+                location=address.location,
+                ipv4=address.ip if address.kind == "ipv4" else "",
+                ipv6=address.ip if address.kind == "ipv6" else "",
+                monthly=f"{address.monthly_gross} {address.currency}/month" if address.monthly_gross else "",
+                adopted=False,
+                panel_version="",
             )
 
 

@@ -136,10 +136,15 @@ async def test_errors_name_the_limit_and_the_correlation_id(served: Served) -> N
         ("placement_error", "error during placement"),
         ("server_location", "server location disabled"),
         ("invalid_input", "we are unable to provision servers for this location"),
+        ("invalid_input", "unsupported location for server type"),
+        ("action_failed", "The requested server type is currently unavailable in this location"),
+        ("conflict_of_stock", "cpx22 is sold out in nbg1"),
     ],
 )
 def test_no_capacity_is_one_error_in_all_its_wordings(code: str, message: str) -> None:
-    assert isinstance(sentence(code, message, "creating"), CapacityError)
+    assert isinstance(sentence(code, message, "creating server frontend"), CapacityError)
+    if code != "resource_unavailable":
+        assert not isinstance(sentence(code, message, "deleting a network"), CapacityError)
 
 
 async def test_many_actions_are_followed_with_one_question(served: Served) -> None:

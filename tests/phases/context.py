@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wizard import voice
 from wizard.engine import journal, progress
 from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState
@@ -79,6 +80,7 @@ class Bench:
     async def drive(self, step: Step[Any], answers: Mapping[str, str] | None = None) -> Turn:
         """Observe, plan, apply, verify; moments are waited for. Questions are answered from `answers`."""
         ctx = self.context(step)
+        voice.listen(ctx.output)
         plan = Plan()
         for _ in range(_TURNS):
             plan = step.plan(await step.observe(ctx))

@@ -102,12 +102,13 @@ async def test_the_plan_shows_type_place_price_and_the_next_choices(tmp_path: Pa
 
         plan = await b.plan(step(cfg, "frontend.server"))
 
-        create, backups = plan.changes
+        create, backups, names = plan.changes
         assert "cx23 in nbg1" in create.after
         assert create.monthly is not None and create.monthly.amount.quantize(Decimal("0.01")) == Decimal(
             "6.53"
         )
         assert backups.monthly is not None
+        assert names.after == "shop.example"
         assert any("cx22 is no longer sold: its successor cx23" in note for note in plan.notes)
         assert any("cx23 in fsn1 is sold out" in note for note in plan.notes)
         assert any("cpx22 in fsn1" in note and "against the wish" in note for note in plan.notes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
-from wizard import host_tools
+from wizard import host_tools, voice
 from wizard.clients import commands
 from wizard.clients.commands import Command
 from wizard.clients.ssh_login import CONNECT_TIMEOUT, HostKeyError, LoginError, Target, connect
@@ -37,6 +37,8 @@ __all__ = [
 _KEEP = 4 << 20
 _CHUNK = 64 << 10
 _CONNECT_TRIES = 3
+_AWAY_LIMIT = 600.0
+_AWAY_NAP = 10.0
 
 
 class CommandError(WizardError):
@@ -264,15 +266,26 @@ class HostClient:
         """The log from byte `offset`, live: (offset after it, chunk), until the job has ended.
 
         A lost connection is opened again and the log goes on where it was. Raises UnreachableError when
-        the host stays away.
+        the host stays away for ten minutes; the job goes on there all the same.
         """
+        seen = self._clock.now()
         while True:
-            async for chunk in self.stream(commands.job("log", name, str(offset))):
-                offset += len(chunk)
-                yield offset, chunk
-            status = await self.job_status(name)
+            try:
+                async for chunk in self.stream(commands.job("log", name, str(offset))):
+                    offset += len(chunk)
+                    yield offset, chunk
+                status = await self.job_status(name)
+            except UnreachableError as error:
+                away = self._clock.now() - seen
+                if away > _AWAY_LIMIT:
+                    raise
+                voice.say(f"{error.what}: {name} goes on there; asking again in {_AWAY_NAP:.0f} s")
+                await self._clock.sleep(_AWAY_NAP)
+                continue
             if status.state != JobState.RUNNING and status.size <= offset:
                 return
+            seen = self._clock.now()
+            voice.say(f"{self.name}: the connection was lost; the log of {name} goes on at byte {offset}")
             await self._clock.sleep(1.0)
 
     async def forget_job(self, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from wizard import voice
 from wizard.engine import journal
 from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState
@@ -63,6 +64,7 @@ async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = 
     Raises Declined and Stopped; every other trouble becomes Failed.
     """
     ctx = desk.context(step)
+    voice.listen(ctx.output)
     for attempt in range(1, _TRIES + 1):
         try:
             return await _turn(step, ctx, desk, interrupted)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from wizard.engine.plan import Money
-from wizard.records import ServerRecord
+from wizard.records import AddressRecord, BilledAddresses, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.config import Config
@@ -20,16 +20,32 @@ def costs_of(config: Config, progress: Progress) -> Costs:
     from wizard.engine.session import Costs
 
     invoices = (config.decommission.last_invoice, config.decommission.old_host_monthly)
-    records = (
-        progress.load_record(f"provision.{server.name}.server", "server", ServerRecord)
-        for server in config.servers
-    )
-    prices = (
-        Money(Decimal(record.monthly_gross), record.currency)
-        for record in records
-        if record is not None and record.monthly_gross
-    )
+    prices = []
+    for server in config.servers:
+        record = progress.load_record(f"provision.{server.name}.server", "server", ServerRecord)
+        if record is not None and record.monthly_gross:
+            prices.append(Money(Decimal(record.monthly_gross), record.currency))
+        prices += [
+            Money(Decimal(address.monthly_gross), address.currency)
+            for address in idle_addresses(progress, server.name)
+            if address.monthly_gross
+        ]
     return Costs(before=total(_amount(text) for text in invoices if text), after=total(prices))
+
+
+def idle_addresses(progress: Progress, server: str) -> tuple[AddressRecord, ...]:
+    """Addresses that were made for a server and that it does not have: billed all the same."""
+    record = progress.load_record(f"provision.{server}.server", "server", ServerRecord)
+    lists = [
+        progress.load_record(f"provision.{server}.{step}", "billed", BilledAddresses)
+        for step in ("address", "server")
+    ]
+    newest = max((found for found in lists if found is not None), key=lambda found: found.at, default=None)
+    return tuple(
+        address
+        for address in (newest.addresses if newest else ())
+        if record is None or address.location != record.location
+    )
 
 
 def total(amounts: Iterable[Money]) -> tuple[Money, ...]:

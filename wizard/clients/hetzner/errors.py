@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,13 +114,13 @@ _SENTENCES: Mapping[str, tuple[type[VendorError], str, str]] = {
     "maintenance": (VendorError, "Hetzner is in maintenance", "Run again later: it goes on from here."),
 }
 
-_CAPACITY_WORDINGS = (
-    "error during placement",
-    "server location disabled",
-    "unable to provision servers",
-    "no capacity",
-    "currently unavailable",
+_CAPACITY = re.compile(
+    r"error during placement|server location disabled|unable to provision servers|no capacity"
+    r"|(currently|temporarily|is) (unavailable|not available)|unavailable in (this|the) location"
+    r"|unsupported location for server type|insufficient (capacity|resources)|out of stock|sold out"
 )
+"""What Hetzner has been seen to say when it has no machine: its words change, its codes too."""
+_ORDERING = "creating server"
 
 UNKNOWN_OUTCOME = frozenset(
     {"server_error", "service_error", "unavailable", "timeout", "bad_gateway", "500", "502", "503", "504"}
@@ -137,7 +138,7 @@ def sentence(
     known = _SENTENCES.get(code)
     lower = message.lower()
     if code not in _SENTENCES or code == "placement_error":
-        if any(wording in lower for wording in _CAPACITY_WORDINGS):
+        if doing.startswith(_ORDERING) and _CAPACITY.search(lower):
             known, code = _SENTENCES["resource_unavailable"], "resource_unavailable"
         elif "deprecated" in lower or "could not find server type" in lower:
             known = _SENTENCES["invalid_server_type"]

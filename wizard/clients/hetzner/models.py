@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from ipaddress import ip_interface
@@ -95,7 +95,7 @@ class SshKey:
 
 @dataclass(frozen=True, slots=True)
 class PrimaryIp:
-    """`assignee` is the id of the server that has it."""
+    """`assignee` is the id of the server that has it; `reverse` holds reverse names by address."""
 
     id: int
     name: str
@@ -106,6 +106,7 @@ class PrimaryIp:
     auto_delete: bool
     protected: bool
     labels: Mapping[str, str]
+    reverse: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -295,6 +296,7 @@ def primary_ip(data: Answer) -> PrimaryIp:
         auto_delete=data["auto_delete"],
         protected=data["protection"]["delete"],
         labels=data["labels"],
+        reverse={row["ip"]: row["dns_ptr"] for row in data["dns_ptr"]},
     )
 
 

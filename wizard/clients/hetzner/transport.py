@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import hcloud
 import requests
 
+from wizard import voice
 from wizard.clients.hetzner import errors
 from wizard.clock import Clock
 from wizard.errors import CredentialError, UnreachableError, VendorError, WizardError
@@ -29,6 +30,11 @@ _TRIES = 7
 _LONGEST_NAP = 30.0
 _PER_PAGE = 50
 _POLLS_EACH_SECOND = 10
+_PATIENCE = {
+    "locked": "Hetzner still works on this thing",
+    "conflict": "Hetzner is changing this thing at the same time",
+    "rate_limit_exceeded": "Hetzner's limit of requests is reached",
+}
 _ACTION_LIMIT = 900.0
 """World seconds after which an action counts as stuck."""
 
@@ -154,8 +160,18 @@ class Transport:
                 if self._clock.now() - began > _ACTION_LIMIT:
                     raise UnreachableError("Hetzner's actions do not end", next="Run again: it goes on.")
         except WizardError as error:
-            waiting, self._actions = self._actions, {}
-            for future in waiting.values():
+            self._give_up(error)
+        except (KeyError, TypeError) as error:
+            self._give_up(UnreachableError("Hetzner's API answers in another form", type(error).__name__))
+        finally:
+            for future in self._actions.values():
+                future.cancel()
+            self._actions = {}
+
+    def _give_up(self, error: WizardError) -> None:
+        waiting, self._actions = self._actions, {}
+        for future in waiting.values():
+            if not future.done():
                 future.set_exception(error)
 
     async def _retry(self, method: str, path: str, doing: str, **what: Any) -> Answer:
@@ -163,13 +179,17 @@ class Transport:
         for attempt in range(_TRIES):
             try:
                 return await self._once(method, path, doing, **what)
-            except UnreachableError:
+            except UnreachableError as error:
                 if not reading or attempt == _TRIES - 1:
                     raise
+                why = error.what
             except VendorError as error:
                 if error.code not in errors.NOT_DONE or attempt == _TRIES - 1:
                     raise
-            await self._clock.sleep(self._nap(attempt))
+                why = _PATIENCE[error.code]
+            nap = self._nap(attempt)
+            voice.say(f"{why} ({doing}): again in {nap:.0f} s, {attempt + 2} of {_TRIES} tries")
+            await self._clock.sleep(nap)
         raise AssertionError("unreachable")
 
     def _nap(self, attempt: int) -> float:

@@ -11,8 +11,9 @@ from wizard.engine.check import Check, check
 from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.provision import naming
-from wizard.phases.provision.choice import Choice, Ranking, rank
+from wizard.phases.provision.choice import Choice, Ranking, alternatives, rank
 from wizard.phases.provision.shared import HETZNER
+from wizard.records import AddressRecord, BilledAddresses
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner.models import PrimaryIp
@@ -27,12 +28,27 @@ class AddressFacts:
     foreign: str
     choice: Choice | None
     notes: tuple[str, ...]
+    ways: tuple[str, ...] = ()
 
 
 async def ranking(ctx: Context, server: Server) -> Ranking:
-    """The live choice for a server."""
+    """The live choice for a server; asked anew when nothing could be had a moment ago."""
     hetzner = ctx.world.hetzner
-    return rank(server, await hetzner.server_types(), await hetzner.pricing(), ctx.now())
+    found = rank(server, await hetzner.server_types(), await hetzner.pricing(), ctx.now())
+    if found.choices:
+        return found
+    return rank(server, await hetzner.server_types(fresh=True), await hetzner.pricing(), ctx.now())
+
+
+async def nothing_to_order(ctx: Context, server: Server) -> tuple[str, ...]:
+    """Ways on when nothing wished can be ordered: what Hetzner has now instead, with its price."""
+    hetzner = ctx.world.hetzner
+    found = alternatives(server, await hetzner.server_types(), await hetzner.pricing(), ctx.now())
+    offers = "; ".join(map(str, found))
+    return (
+        *([f"Add one of these to the wishes of {server.name}: {offers}."] if offers else []),
+        "Add types or locations to its wishes in the configuration, or try later.",
+    )
 
 
 def kinds(server: Server) -> tuple[str, ...]:
@@ -62,7 +78,8 @@ class AddressStep(Step[AddressFacts]):
             naming.address_name(self.config, self.server.name, kind, location) for kind in kinds(self.server)
         }
         foreign = ", ".join(ip.name for ip in ips if ip.name in names and ip not in mine)
-        return AddressFacts(location, mine, foreign, first, choices.notes)
+        ways = () if location else await nothing_to_order(ctx, self.server)
+        return AddressFacts(location, mine, foreign, first, choices.notes, ways)
 
     def plan(self, facts: AddressFacts) -> Plan:
         if facts.foreign:
@@ -77,7 +94,7 @@ class AddressStep(Step[AddressFacts]):
             return Plan(
                 hold=Failed(
                     f"Nothing that is wished for {self.server.name} can be ordered: {' '.join(facts.notes)}",
-                    ("Add types or locations to its wishes in the configuration, or try later.",),
+                    facts.ways,
                 )
             )
         present = {ip.type for ip in facts.ours if ip.location == facts.location}
@@ -101,9 +118,10 @@ class AddressStep(Step[AddressFacts]):
         hetzner = ctx.world.hetzner
         if change.kind is Kind.DELETE:
             await hetzner.delete_primary_ip(change.payload)
-            return
-        kind, location = change.payload
-        await ensure_address(ctx, self.server.name, kind, location)
+        else:
+            kind, location = change.payload
+            await ensure_address(ctx, self.server.name, kind, location)
+        await note_billed(ctx, self.server.name)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         facts = await self.observe(ctx)
@@ -148,10 +166,31 @@ class AddressStep(Step[AddressFacts]):
 
 async def ensure_address(ctx: Context, server: str, kind: str, location: str) -> PrimaryIp:
     """Our address of this kind at this place; made if it is missing."""
+    from wizard.clients.hetzner.errors import LimitError
+
     hetzner, config = ctx.world.hetzner, ctx.config
-    for ip in await hetzner.primary_ips(naming.selector(config)):
+    present = await hetzner.primary_ips()
+    for ip in present:
         if ip.type == kind and ip.location == location and naming.ours(ip, config, server):
             return ip
-    return await hetzner.create_primary_ip(
-        naming.address_name(config, server, kind, location), kind, location, naming.labels(config, server)
-    )
+    name = naming.address_name(config, server, kind, location)
+    try:
+        return await hetzner.create_primary_ip(name, kind, location, naming.labels(config, server))
+    except LimitError:
+        idle = ", ".join(f"{ip.name} {ip.ip}" for ip in present if ip.assignee is None)
+        if idle:
+            ctx.output(f"Addresses of the project that no server has, and that count too: {idle}")
+        raise
+
+
+async def note_billed(ctx: Context, server: str) -> None:
+    """Write down which of our addresses stand for this server: they cost as long as they do."""
+    hetzner, config = ctx.world.hetzner, ctx.config
+    pricing = await hetzner.pricing()
+    found = []
+    for ip in await hetzner.primary_ips(naming.selector(config)):
+        if naming.ours(ip, config, server):
+            price = pricing.ipv4.get(ip.location) if ip.type == "ipv4" else None
+            gross = f"{price.gross:.2f}" if price else ""
+            found.append(AddressRecord(ip.name, ip.type, ip.ip, ip.location, gross, pricing.currency))
+    ctx.saved.save("billed", BilledAddresses(tuple(found), ctx.now()))

@@ -32,6 +32,7 @@ _SUCCESSORS = {
     "cpx51": "cpx52",
 }
 """Types that Hetzner no longer sells, and what it sells in their place."""
+_ALTERNATIVES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,13 @@ def rank(server: Server, types: tuple[ServerType, ...], pricing: Pricing, now: f
 
     `now` is a moment. No choice is left when nothing wished can be ordered.
     """
-    known = {type_.name: type_ for type_ in types}
     notes: list[str] = []
     offered: list[Choice] = []
     for wish in server.types:
-        name = wish.lower()
-        type_ = known.get(name) or known.get(_SUCCESSORS.get(name, ""))
+        type_, note = _sold(wish.lower(), types, now)
+        notes += [note] if note else []
         if type_ is None:
-            notes.append(f"Hetzner sells no type {name}.")
             continue
-        if type_.name != name:
-            notes.append(f"{name} is no longer sold: its successor {type_.name} takes its place.")
         for location in server.locations:
             choice = _choice(server, type_, location, pricing, len(offered), now)
             if choice is None:
@@ -108,6 +105,82 @@ def rank(server: Server, types: tuple[ServerType, ...], pricing: Pricing, now: f
         f"{choice.type} in {choice.location} is sold out now." for choice in priced if not choice.available
     ]
     return Ranking(tuple(choice for choice in priced if choice.available), tuple(notes))
+
+
+def alternatives(
+    server: Server, types: tuple[ServerType, ...], pricing: Pricing, now: float
+) -> tuple[Choice, ...]:
+    """The cheapest that can be ordered now and is no smaller than the smallest wish, wished places first."""
+    wished = [type_ for wish in server.types if (type_ := _sold(wish.lower(), types, now)[0])]
+    if not wished:
+        return ()
+    least = min(wished, key=lambda type_: (type_.memory, type_.cores))
+    found = [
+        choice
+        for type_ in types
+        if _holds(type_, least)
+        for offer in type_.offers
+        if type_.orderable(offer.location, now)
+        and (choice := _choice(server, type_, offer.location, pricing, 0, now))
+    ]
+    found.sort(key=lambda one: (one.location not in server.locations, one.total.gross, one.type))
+    return tuple(found[:_ALTERNATIVES])
+
+
+def monthly(
+    name: str, location: str, types: tuple[ServerType, ...], pricing: Pricing, *, backups: bool, ipv4: bool
+) -> Money | None:
+    """What a machine that stands costs, gross; None if Hetzner's lists don't tell."""
+    offer = next((type_.offer(location) for type_ in types if type_.name == name), None)
+    if offer is None or offer.price is None:
+        return None
+    whole = offer.price.gross
+    whole += offer.price.share(pricing.backup_percentage).gross if backups else 0
+    if ipv4 and location in pricing.ipv4:
+        whole += pricing.ipv4[location].gross
+    return Money(whole, pricing.currency)
+
+
+def _sold(name: str, types: tuple[ServerType, ...], now: float) -> tuple[ServerType | None, str]:
+    """The type of this name or the one that took its place, and what is to be said about it."""
+    exact = next((type_ for type_ in types if type_.name == name), None)
+    named = _SUCCESSORS.get(name, "")
+    successor = next((type_ for type_ in types if type_.name == named), None)
+    if exact is None:
+        if successor is None:
+            return None, f"Hetzner sells no type {name}."
+        return successor, f"{name} is no longer sold: its successor {successor.name} takes its place."
+    ends = [offer.unavailable_after for offer in exact.offers]
+    if not ends or None in ends:
+        return exact, ""
+    successor = successor or _next_size(exact, types, now)
+    if successor is None:
+        return exact, f"{name} is being withdrawn by Hetzner."
+    if max(end for end in ends if end is not None) <= now:
+        return successor, f"{name} is no longer sold: its successor {successor.name} takes its place."
+    return exact, f"{name} is being withdrawn by Hetzner: its successor is {successor.name}."
+
+
+def _next_size(old: ServerType, types: tuple[ServerType, ...], now: float) -> ServerType | None:
+    """The smallest type on sale that holds what `old` held."""
+    fitting = [
+        type_
+        for type_ in types
+        if type_.name != old.name
+        and type_.cpu == old.cpu
+        and _holds(type_, old)
+        and any(type_.orderable(offer.location, now) for offer in type_.offers)
+    ]
+    return min(fitting, key=lambda type_: (type_.memory, type_.cores, type_.disk), default=None)
+
+
+def _holds(type_: ServerType, least: ServerType) -> bool:
+    return (
+        type_.architecture == least.architecture
+        and type_.cores >= least.cores
+        and type_.memory >= least.memory
+        and type_.disk >= least.disk
+    )
 
 
 def _choice(

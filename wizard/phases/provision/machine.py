@@ -10,7 +10,7 @@ from wizard.config import Config, Server
 from wizard.engine.step import Context
 from wizard.phases.hosts import LOGIN_KEY, host_key_secret
 from wizard.phases.provision import naming
-from wizard.phases.provision.address import ensure_address, kinds
+from wizard.phases.provision.address import ensure_address, kinds, note_billed, nothing_to_order
 from wizard.phases.provision.choice import Choice
 from wizard.records import HostKeyRecord
 
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from wizard.clients.hetzner.models import CloudServer
 
 __all__ = ["create", "host_key_secret", "user_data"]
+
+
+def reverse_name(config: Config, server: Server) -> str:
+    """What its addresses are called: the panel's domain, else its first app's, else its own in the zone."""
+    domains = [domain for app in config.apps_on(server.name) for domain in app.domains]
+    return server.panel_domain or (domains[0] if domains else f"{server.name}.{config.dns.zone}")
 
 
 def user_data(private_key: str, public_key: str) -> str:
@@ -41,33 +47,53 @@ async def create(ctx: Context, config: Config, server: Server, choices: Sequence
     An answer that was lost is no loss: the name is taken then, by us, and what is there is returned.
     Raises CapacityError when none is left, LimitError and the others of the client at once.
     """
-    from wizard.clients.hetzner.errors import CapacityError, DeprecatedError, PlacementError, TakenError
+    from wizard.clients.hetzner.errors import CapacityError, LimitError
 
     refused: list[str] = []
-    apart = config.network.placement_group
-    for choice in choices:
-        wish = await _wish(ctx, config, server, choice, apart=apart)
-        try:
-            made = await ctx.world.hetzner.create_server(wish)
-        except TakenError:
-            found = await ctx.world.hetzner.servers(name=server.name)
-            if not found or not naming.ours(found[0], config, server.name):
-                raise
-            made = found[0]
-        except (CapacityError, DeprecatedError, PlacementError) as error:
+    try:
+        for choice, after in zip(choices, (*choices[1:], None), strict=True):
+            made = await _order(ctx, config, server, choice)
+            if made is not None:
+                await _release_elsewhere(ctx, config, server, made.location)
+                return made
             refused.append(f"{choice.type} in {choice.location}")
-            ctx.output(f"{choice.type} in {choice.location} can't be had: {error.why}")
-            if choice is not choices[-1]:
-                ctx.output(f"Next choice: {choices[choices.index(choice) + 1]}")
-            continue
-        await _release_elsewhere(ctx, config, server, made.location)
-        return made
-    raise CapacityError(
-        f"Hetzner has none of the machines that are wished for {server.name}",
-        f"tried: {', '.join(refused)}",
-        "Add types or locations to its wishes in the configuration, or run again later.",
-        code="resource_unavailable",
-    )
+            if after is not None:
+                ctx.output(f"Next choice: {after}")
+        raise CapacityError(
+            f"Hetzner has none of the machines that are wished for {server.name}",
+            f"tried: {', '.join(refused)}",
+            " ".join(await nothing_to_order(ctx, server)),
+        )
+    except (CapacityError, LimitError):
+        # One address is kept for the next try; what it costs is in the report.
+        await _release_elsewhere(ctx, config, server, choices[0].location)
+        raise
+
+
+async def _order(ctx: Context, config: Config, server: Server, choice: Choice) -> CloudServer | None:
+    """The machine, or None when this choice can't be had; then nothing of it is left."""
+    from wizard.clients.hetzner.errors import CapacityError, DeprecatedError, PlacementError, TakenError
+
+    wish = await _wish(ctx, config, server, choice, apart=config.network.placement_group)
+    try:
+        return await ctx.world.hetzner.create_server(wish)
+    except TakenError:
+        found = await _ours(ctx, config, server)
+        if found is None:
+            raise
+        return found
+    except (CapacityError, DeprecatedError, PlacementError) as error:
+        ctx.output(f"{choice.type} in {choice.location} can't be had: {error.why}")
+        # Refused after the call was accepted: a machine that never came to life holds name and addresses.
+        torso = await _ours(ctx, config, server)
+        if torso is not None and torso.status != "running":
+            await ctx.world.hetzner.delete_server(torso.id)
+        return None
+
+
+async def _ours(ctx: Context, config: Config, server: Server) -> CloudServer | None:
+    found = await ctx.world.hetzner.servers(name=server.name)
+    return found[0] if found and naming.ours(found[0], config, server.name) else None
 
 
 async def _wish(ctx: Context, config: Config, server: Server, choice: Choice, *, apart: bool) -> NewServer:
@@ -77,6 +103,7 @@ async def _wish(ctx: Context, config: Config, server: Server, choice: Choice, *,
     addresses = {
         kind: (await ensure_address(ctx, server.name, kind, choice.location)).id for kind in kinds(server)
     }
+    await note_billed(ctx, server.name)
     network = naming.by_name(await hetzner.networks(), name) if config.network.enabled else None
     group = naming.by_name(await hetzner.placement_groups(), name) if apart else None
     firewall = naming.by_name(await hetzner.firewalls(), naming.firewall_name(config, server.name))
@@ -129,4 +156,5 @@ async def _release_elsewhere(ctx: Context, config: Config, server: Server, locat
     for ip in await ctx.world.hetzner.primary_ips(naming.selector(config)):
         if ip.assignee is None and ip.location != location and naming.ours(ip, config, server.name):
             await ctx.world.hetzner.delete_primary_ip(ip.id)
-            ctx.output(f"Released {ip.ip} in {ip.location}: the server is in {location}")
+            ctx.output(f"Released {ip.ip} in {ip.location}: it is not needed there")
+    await note_billed(ctx, server.name)

@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.config import Config, Server
-from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import Ask, Change, Choice, Failed, Kind, Plan, Question, Refusal
+from wizard.engine.check import Check
+from wizard.engine.plan import Ask, Change, Failed, Kind, Money, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
-from wizard.phases.provision import machine, naming
-from wizard.phases.provision.address import ranking
-from wizard.phases.provision.choice import Ranking
-from wizard.phases.provision.shared import HETZNER
+from wizard.phases.provision import adoption, machine, naming, proof
+from wizard.phases.provision.address import note_billed, nothing_to_order, ranking
+from wizard.phases.provision.choice import Ranking, monthly
 from wizard.records import HostKeyRecord, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner.models import CloudServer
 
-_BOOT_LIMIT = 300.0
-ADOPT, STOP = "adopt", "stop"
+_UNBORN = ("initializing", "starting", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """`found` has the wished name, whoever made it; `ours` tells whether labels, place and image say us."""
+    """`found` has the wished name, whoever made it; `ours` tells whether labels, place and image say us.
+
+    `torso`: it is ours, never came to life within its time, and nobody ever logged in on it. `unnamed` are
+    its addresses that don't have the wished reverse name, as (id of the primary IP, address).
+    """
 
     found: CloudServer | None
     ours: bool
@@ -36,6 +38,9 @@ class ServerFacts:
     ranking: Ranking
     answer: str
     key_answer: str
+    ways: tuple[str, ...] = ()
+    torso: bool = False
+    unnamed: tuple[tuple[int, str], ...] = ()
 
 
 class ServerStep(Step[ServerFacts]):
@@ -59,15 +64,38 @@ class ServerStep(Step[ServerFacts]):
     async def observe(self, ctx: Context) -> ServerFacts:
         servers = await ctx.world.hetzner.servers(name=self.wanted_name)
         found = servers[0] if servers else None
+        ours = found is not None and naming.ours(found, self.config, self.server.name)
+        choices = Ranking((), ()) if self.server.adopt else await ranking(ctx, self.server)
+        stuck = choices.choices or self.server.adopt or found is not None
         return ServerFacts(
             found=found,
-            ours=found is not None and naming.ours(found, self.config, self.server.name),
+            ours=ours,
             mismatch=self._mismatch(found) if found else "",
             record=ctx.saved.load("server", ServerRecord, step=self.id),
             pinned=ctx.saved.load("host_key", HostKeyRecord, step=self.id) is not None,
-            ranking=Ranking((), ()) if self.server.adopt else await ranking(ctx, self.server),
+            ranking=choices,
             answer=ctx.answers.get(f"{self.id}.foreign", ""),
             key_answer=ctx.answers.get(f"{self.id}.host_key", ""),
+            ways=() if stuck else await nothing_to_order(ctx, self.server),
+            torso=found is not None and ours and self._is_torso(ctx, found),
+            unnamed=await self._unnamed(ctx, found) if found is not None and ours else (),
+        )
+
+    def _is_torso(self, ctx: Context, found: CloudServer) -> bool:
+        login = f"provision.{self.server.name}.login"
+        entered = ctx.saved.load("host_key", HostKeyRecord, step=login) is not None
+        late = ctx.now() - found.created > proof.BOOT_LIMIT
+        return late and not entered and found.status in _UNBORN
+
+    async def _unnamed(self, ctx: Context, found: CloudServer) -> tuple[tuple[int, str], ...]:
+        wished = machine.reverse_name(self.config, self.server)
+        ips = await ctx.world.hetzner.primary_ips()
+        return tuple(
+            (ip.id, ip.address)
+            for ip in ips
+            if ip.assignee == found.id
+            and naming.ours(ip, self.config, self.server.name)
+            and ip.reverse.get(ip.address) != wished
         )
 
     def _mismatch(self, found: CloudServer) -> str:
@@ -97,9 +125,13 @@ class ServerStep(Step[ServerFacts]):
                 hold=Failed(
                     f"Nothing that is wished for {self.server.name} can be ordered: "
                     f"{' '.join(facts.ranking.notes)}",
-                    ("Add types or locations to its wishes in the configuration, or try later.",),
+                    facts.ways,
                 )
             )
+        return self._order(facts)
+
+    def _order(self, facts: ServerFacts) -> Plan:
+        choices = facts.ranking.choices
         first = choices[0]
         create = Change(
             Kind.CREATE,
@@ -113,9 +145,31 @@ class ServerStep(Step[ServerFacts]):
         )
         notes = [*facts.ranking.notes, *(f"If that can't be had: {choice}." for choice in choices[1:])]
         backups = (self._backups(first.money(first.backups)),) if self.server.backups else ()
-        return Plan((create, *backups), tuple(notes))
+        return Plan((create, *backups, self._naming()), tuple(notes))
+
+    def _naming(self) -> Change:
+        return Change(
+            Kind.UPDATE,
+            "names",
+            f"reverse name of {self.server.name}'s addresses",
+            before="Hetzner's own",
+            after=machine.reverse_name(self.config, self.server),
+            why="mail servers and logs of others show who the host is",
+            way_back="It goes with the addresses.",
+        )
 
     def _plan_ours(self, facts: ServerFacts, found: CloudServer) -> Plan:
+        if facts.torso and facts.ranking.choices:
+            torso = Change(
+                Kind.DELETE,
+                "torso",
+                f"server {found.name}",
+                before=f"{found.status} since more than {proof.BOOT_LIMIT / 60:.0f} minutes",
+                why="it never came to life, and nobody ever logged in on it",
+                payload=found.id,
+            )
+            again = self._order(facts)
+            return Plan((torso, *again.changes), again.notes)
         if not facts.pinned:
             return Plan(
                 hold=Failed(
@@ -137,11 +191,11 @@ class ServerStep(Step[ServerFacts]):
             )
         if self.server.backups and not found.backups:
             changes.append(self._backups(None))
+        if facts.unnamed:
+            changes.append(self._naming())
         return Plan(tuple(changes))
 
-    def _backups(self, monthly: object) -> Change:
-        from wizard.engine.plan import Money
-
+    def _backups(self, price: Money | None) -> Change:
         return Change(
             Kind.UPDATE,
             "backups",
@@ -149,14 +203,14 @@ class ServerStep(Step[ServerFacts]):
             before="off",
             after="daily, seven kept, deleted with the server",
             way_back="Turned off again; kept images are deleted.",
-            monthly=monthly if isinstance(monthly, Money) else None,
+            monthly=price,
         )
 
     def _plan_foreign(self, facts: ServerFacts, found: CloudServer) -> Plan:
         if facts.record is not None and facts.record.server_id == found.id:
             return Plan()
-        if not self.server.adopt and facts.answer != ADOPT:
-            if facts.answer == STOP:
+        if not self.server.adopt and facts.answer != adoption.ADOPT:
+            if facts.answer == adoption.STOP:
                 return Plan(
                     hold=Failed(
                         f"The name {found.name} is taken by a server that this migration did not make",
@@ -164,9 +218,9 @@ class ServerStep(Step[ServerFacts]):
                         Refusal.NOT_OURS,
                     )
                 )
-            return Plan(hold=Ask(self._question(found, facts.mismatch)))
+            return Plan(hold=Ask(adoption.foreign(self.id, found, facts.mismatch)))
         if not facts.key_answer:
-            return Plan(hold=Ask(self._key_question(found)))
+            return Plan(hold=Ask(adoption.host_key(self.id, found)))
         return Plan(
             (
                 Change(
@@ -182,46 +236,32 @@ class ServerStep(Step[ServerFacts]):
             )
         )
 
-    def _question(self, found: CloudServer, mismatch: str) -> Question:
-        because = mismatch or "its labels do not say that this migration made it"
-        return Question(
-            f"{self.id}.foreign",
-            f"Hetzner has a server {found.name} already ({found.type} in {found.location}, {found.ipv4}), "
-            f"and {because}. Use it as it is?",
-            (
-                Choice(ADOPT, "Use it; everything is installed on it"),
-                Choice(STOP, "Stop; I rename one of them"),
-            ),
-            why="a server that somebody else made may hold what somebody needs",
-        )
-
-    def _key_question(self, found: CloudServer) -> Question:
-        return Question(
-            f"{self.id}.host_key",
-            f"Paste the public host key of {found.name}: one line that begins with ssh-ed25519, as shown by "
-            "`cat /etc/ssh/ssh_host_ed25519_key.pub` on its console.",
-            why="without it nobody can tell the server from somebody in between",
-        )
-
     async def apply(self, change: Change, ctx: Context) -> None:
         hetzner = ctx.world.hetzner
         match change.key:
             case "create":
                 made = await machine.create(ctx, self.config, self.server, change.payload)
-                self._save(ctx, made)
+                await self._save(ctx, made)
+            case "torso":
+                await hetzner.delete_server(change.payload)
+            case "names":
+                name = machine.reverse_name(self.config, self.server)
+                for number, address in await self._unnamed(ctx, await self._mine(ctx)):
+                    await hetzner.name_address(number, address, name)
             case "backups":
                 await hetzner.enable_backups((await self._mine(ctx)).id, True)
             case "adopt":
-                self._save(ctx, await self._mine(ctx))
+                await self._save(ctx, await self._mine(ctx))
             case "take_over":
                 _, public_key = change.payload
-                ctx.saved.save("host_key", HostKeyRecord(_clean_key(public_key)))
-                self._save(ctx, await self._mine(ctx), adopted=True)
+                ctx.saved.save("host_key", HostKeyRecord(adoption.clean_key(public_key)))
+                await self._save(ctx, await self._mine(ctx), adopted=True)
             case "delete":
                 await hetzner.delete_server(change.payload)
                 await ctx.world.secrets.drop(machine.host_key_secret(self.server.name))
                 for name in ("server", "host_key"):
                     ctx.saved.drop(name)
+                await note_billed(ctx, self.server.name)
             case "forget":
                 for name in ("server", "host_key"):
                     ctx.saved.drop(name)
@@ -232,7 +272,16 @@ class ServerStep(Step[ServerFacts]):
             raise WizardError(f"Server {self.wanted_name} is gone", next="Run again: it is made anew.")
         return servers[0]
 
-    def _save(self, ctx: Context, made: CloudServer, *, adopted: bool = False) -> None:
+    async def _save(self, ctx: Context, made: CloudServer, *, adopted: bool = False) -> None:
+        hetzner = ctx.world.hetzner
+        price = monthly(
+            made.type,
+            made.location,
+            await hetzner.server_types(),
+            await hetzner.pricing(),
+            backups=made.backups or self.server.backups,
+            ipv4=bool(made.ipv4),
+        )
         ctx.saved.save(
             "server",
             ServerRecord(
@@ -244,66 +293,27 @@ class ServerStep(Step[ServerFacts]):
                 ipv6=made.ipv6,
                 private_ip=made.private_ip,
                 adopted=adopted,
+                monthly_gross=f"{price.amount:.2f}" if price else "",
+                currency=price.currency if price else "EUR",
             ),
         )
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
-        record = ctx.saved.load("server", ServerRecord)
-        found = await ctx.world.hetzner.server(record.server_id) if record else None
-        now = ctx.now()
+        record, hetzner, now = ctx.saved.load("server", ServerRecord), ctx.world.hetzner, ctx.now()
+        found = await hetzner.server(record.server_id) if record else None
         if record is None or found is None:
-            evidence = Evidence("no such server", HETZNER, now)
-            return (Check("running", f"{self.server.name} runs", CheckState.FAILED, evidence, "Run again."),)
-        checks = [self._running(found, now), self._addresses(record, found, now)]
-        if not record.adopted:
-            names = await ctx.world.hetzner.firewalls()
-            mine = naming.by_name(names, naming.firewall_name(self.config, self.server.name))
-            checks.append(
-                check(
-                    "firewall",
-                    f"the Cloud Firewall is attached to {self.server.name}",
-                    mine is not None and mine.id in found.firewalls,
-                    seen=f"{len(found.firewalls)} attached: {mine.name if mine else 'not ours'}",
-                    vantage=HETZNER,
-                    at=now,
-                    advice="Attach it in the console, or undo this step and run it again.",
-                )
-            )
+            return (proof.absent(self.server.name, now),)
+        checks = [proof.running(self.server.name, found, now), proof.addresses(record, found, now)]
+        if record.adopted:
+            return checks
+        mine = naming.by_name(await hetzner.firewalls(), naming.firewall_name(self.config, self.server.name))
+        unnamed = [address for _, address in await self._unnamed(ctx, found)]
+        wished = machine.reverse_name(self.config, self.server)
+        checks.append(proof.guarded(self.server.name, found, mine, now))
+        checks.append(proof.named(self.server.name, wished, unnamed, now))
         if self.server.backups:
-            seen = "on" if found.backups else "off"
-            question = f"backups of {self.server.name} are on"
-            checks.append(
-                check(
-                    "backups",
-                    question,
-                    found.backups,
-                    seen=seen,
-                    vantage=HETZNER,
-                    at=now,
-                    advice="Run again.",
-                )
-            )
+            checks.append(proof.backed_up(self.server.name, found, now))
         return checks
-
-    def _running(self, found: CloudServer, now: float) -> Check:
-        question, evidence = f"{self.server.name} runs", Evidence(found.status, HETZNER, now)
-        if found.status == "running" and not found.locked:
-            return Check("running", question, CheckState.PASSED, evidence)
-        if found.status in ("initializing", "starting", "running") and now - found.created < _BOOT_LIMIT:
-            return Check("running", question, CheckState.PENDING, evidence, again=now + 3.0)
-        return Check("running", question, CheckState.FAILED, evidence, "Look at it in the Hetzner console.")
-
-    def _addresses(self, record: ServerRecord, found: CloudServer, now: float) -> Check:
-        seen = ", ".join(filter(None, (found.ipv4, found.ipv6, found.private_ip)))
-        return check(
-            "addresses",
-            f"{self.server.name} has the addresses that were written down",
-            (found.ipv4, found.ipv6) == (record.ipv4, record.ipv6) and bool(found.ipv4),
-            seen=seen or "none",
-            vantage=HETZNER,
-            at=now,
-            advice="Its addresses were changed: undo this step and run it again.",
-        )
 
     async def undo(self, ctx: Context) -> Plan:
         record = ctx.saved.load("server", ServerRecord)
@@ -330,12 +340,3 @@ class ServerStep(Step[ServerFacts]):
                 ),
             )
         )
-
-
-def _clean_key(line: str) -> str:
-    words = line.split()
-    if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-")):
-        raise WizardError(
-            "That is not a public host key", next="Paste the whole line, beginning with ssh-ed25519."
-        )
-    return " ".join(words[:2])

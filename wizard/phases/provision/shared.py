@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.config import Config
-from wizard.engine.check import Check, check
+from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import NOTHING, Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.hosts import LOGIN_KEY
@@ -15,8 +15,10 @@ from wizard.phases.provision import naming, rules
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner.models import CloudNetwork, Firewall, PlacementGroup, SshKey
+    from wizard.clients.hetzner.transport import Budget
 
 HETZNER = "Hetzner's API"
+_LEAST_REQUESTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class SshKeyStep(Step[KeyFacts]):
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         key = _same_key(await ctx.world.hetzner.ssh_keys(), await ctx.world.secrets.get(LOGIN_KEY))
+        budget = ctx.world.hetzner.budget
         return (
+            *((_room(budget, ctx.now()),) if budget else ()),
             check(
                 "registered",
                 "Hetzner gives new hosts the key that is in the secret store",
@@ -118,6 +122,19 @@ class SshKeyStep(Step[KeyFacts]):
         if made is None:
             return NOTHING
         return Plan((Change(Kind.DELETE, "delete-key", f"SSH key {self.name} at Hetzner", payload=made),))
+
+
+def _room(budget: Budget, at: float) -> Check:
+    """The limit refills by one request a second: too little of it is only a matter of time."""
+    enough = budget.remaining >= _LEAST_REQUESTS
+    return Check(
+        "requests",
+        "Hetzner's limit leaves room for the requests to come",
+        CheckState.PASSED if enough else CheckState.PENDING,
+        Evidence(f"{budget.remaining} of {budget.limit} requests an hour are left", HETZNER, at),
+        "" if enough else "Other tools use the same project's limit: this goes on by itself.",
+        None if enough else at + _LEAST_REQUESTS - budget.remaining,
+    )
 
 
 def _same_key(keys: Sequence[SshKey], private: str | None) -> SshKey | None:
