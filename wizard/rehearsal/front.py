@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from wizard.rehearsal.stage import Stage
 
 ACME_PATH = "/.well-known/acme-challenge/"
+PANEL = "dokploy"
+"""What a route to the host's own panel is called."""
 ACME_FILE = "/etc/dokploy/traefik/dynamic/acme.json"
 _RELOAD_SECONDS = 2.0
 _PLAIN = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -198,6 +200,8 @@ class Front:
             query = f"?{asked.query}" if asked.query else ""
             target = f"https://{asked.host}{asked.path}{query}"
             return SiteAnswer(308, (("Location", target),), b"")
+        if route.app == PANEL:
+            return await self.stage.panels.answer(self.name, asked, body)
         return await self._from_app(route, asked)
 
     async def _from_app(self, route: Route, asked: SiteRequest) -> SiteAnswer:

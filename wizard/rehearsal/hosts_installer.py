@@ -62,7 +62,5 @@ async def install(call: Call) -> int:
         host.state.ports[port] = OpenPort("dokploy-traefik", published=True)
     await call.say("\nCongratulations, Dokploy is installed!\nWait 15 seconds for the server to start\n")
     host.stage.ledger.record("host", "create", f"panel {host.name}")
-    answer = host.stage.panels.install(host)
-    if hasattr(answer, "__await__"):
-        await answer
+    host.stage.panels.install(host)
     return 0

@@ -1,0 +1,130 @@
+"""Hosts with panels on them, a git host reduced to what a panel clones, and clients like the wizard's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.rehearsal.hosts_stage import CONFIG, HostsWorld, hosts_world
+from wizard.clients.dokploy import DokployClient, DokployClients
+from wizard.clients.ssh import Target
+from wizard.config import Config
+from wizard.rehearsal.acme import AcmeStandin
+from wizard.rehearsal.git_state import Clone, CloneRefused
+from wizard.rehearsal.hosts import Host
+from wizard.rehearsal.hosts_state import SwarmService
+from wizard.rehearsal.panels import Panel, Panels
+
+EMAIL, PASSWORD = "admin@shop.example", "a-password-that-nobody-guesses"
+COMPOSE = """\
+services:
+  api:
+    build: .
+    restart: unless-stopped
+    env_file: .env
+    healthcheck: {test: [CMD, curl, localhost:8000/health], interval: 10s}
+    depends_on: [cms-database, vault]
+  worker:
+    build: .
+    restart: unless-stopped
+  cache:
+    image: dragonflydb/dragonfly:v1.30
+    restart: unless-stopped
+  vault:
+    image: hashicorp/vault:1.19
+    restart: unless-stopped
+    volumes: [vault:/vault/file]
+  cms-database:
+    image: postgres:13-alpine
+    restart: unless-stopped
+    environment:
+      POSTGRES_USER: ${DATABASE_USERNAME:?is needed}
+      POSTGRES_DB: ${DATABASE_NAME:-directus}
+    volumes: [database:/var/lib/postgresql/data]
+volumes:
+  database:
+  vault: {external: true, name: shop-vault}
+"""
+DOCKERFILE = "FROM node:24\nARG SHOP_API_URL\nRUN pnpm build\nCMD serve\n"
+FILES = {
+    "Dockerfile": DOCKERFILE.encode(),
+    "docker-compose.yml": COMPOSE.encode(),
+    "README.md": b"shop\n",
+}
+
+
+@dataclass
+class GitDouble:
+    """One public repository, and a private one that opens with `key`."""
+
+    files: dict[str, bytes] = field(default_factory=lambda: dict(FILES))
+    sha: str = "a" * 40
+    key: str = ""
+    private: bool = False
+
+    def clone(self, repository: str, branch: str, *, key: str = "") -> Clone:
+        if self.private and (not key or key != self.key):
+            raise CloneRefused("fatal: could not read Username: No such device or address")
+        if (repository, branch) != ("owner/shop", "main"):
+            raise CloneRefused(f"fatal: Remote branch {branch} not found in upstream origin")
+        return Clone(self.sha, "Sell more", dict(self.files))
+
+
+@dataclass
+class PanelWorld:
+    """`client` has a key without a limit for the panel of `backend`."""
+
+    small: HostsWorld
+    git: GitDouble
+    clients: DokployClients
+
+    @property
+    def stage(self) -> Any:
+        return self.small.stage
+
+    def target(self, host: Host) -> Target:
+        import asyncssh
+
+        key = asyncssh.import_private_key(host.state.host_key).export_public_key().decode().strip()
+        return Target(host.name, host.ipv4, host_key=key, key=self.small.login[0])
+
+    def install(self, name: str, number: int) -> tuple[Host, Panel]:
+        """A machine with a panel that answers at once."""
+        host = self.small.boot(name, number)
+        host.state.booted = 0.0
+        host.docker.version = "28.5.0"
+        host.docker.networks["dokploy-network"] = "overlay"
+        host.docker.services["dokploy"] = SwarmService("dokploy", "dokploy/dokploy:v0.30.2")
+        self.stage.panels.install(host)
+        panel = self.stage.panels.of(name)
+        panel.state.ready = 0.0
+        return host, panel
+
+    async def client(self, host: Host) -> DokployClient:
+        """Past sign-up, with a key."""
+        door = self.clients.door(self.target(host))
+        session = await door.open_account("Admin", EMAIL, PASSWORD)
+        made = await session.create_key("wizard", await session.organization())
+        return self.clients.at(self.target(host), made.key)
+
+
+@contextlib.asynccontextmanager
+async def panel_world(
+    folder: Path, *, config: Config = CONFIG, faults: str = "none", speed: float = 3000.0
+) -> AsyncIterator[PanelWorld]:
+    async with hosts_world(folder, config=config, faults=faults, speed=speed) as small:
+        loose: Any = small.stage
+        loose.acme = AcmeStandin(small.stage, AcmeStandin.begin(small.stage))
+        git = loose.git = GitDouble()
+        small.stage.panels = Panels(small.stage, Panels.begin(small.stage))
+        await small.stage.acme.start()
+        await small.stage.fronts.start()
+        await small.stage.panels.start()
+        yield PanelWorld(small, git, small.world.panels)
+
+
+def without_old_host(config: Config = CONFIG) -> Config:
+    return replace(config, old_host=None, vercel=())
