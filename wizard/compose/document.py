@@ -1,20 +1,27 @@
-"""A compose file as text with positions: nodes of YAML, their lines, and what merging makes of them.
+"""A compose file as text with positions: nodes of YAML, their places, and what merging makes of them.
 
 Edits are made to the text itself, so that comments, order and untouched services stay byte for byte.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from wizard.errors import UsageError
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE = "tag:yaml.org,2002:merge"
+_NULL = "tag:yaml.org,2002:null"
+_RESET = "!reset"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class ComposeError(UsageError):
@@ -39,20 +46,76 @@ class Entry:
         """Counts from 1."""
         return int(self.key_node.start_mark.line) + 1
 
+    @property
+    def aliased(self) -> bool:
+        """Whether the value is `*name`, and so stands elsewhere."""
+        return bool(self.value.start_mark.index < self.key_node.end_mark.index)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Document:
+    """`text` is the file as it is. Positions count characters from its start."""
+
     text: str
     root: MappingNode
 
-    @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines(keepends=True)
+    @cached_property
+    def base(self) -> int:
+        """The parser does not count a byte order mark."""
+        return 1 if self.text.startswith(_BYTE_ORDER_MARK) else 0
+
+    @cached_property
+    def newline(self) -> str:
+        first = self.text.find("\n")
+        return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
+
+    def start(self, node: Node) -> int:
+        return int(node.start_mark.index) + self.base
+
+    def end(self, node: Node) -> int:
+        return int(node.end_mark.index) + self.base
+
+    def line_start(self, position: int) -> int:
+        return max(self.text.rfind("\n", 0, position) + 1, self.base)
+
+    def next_line(self, position: int) -> int:
+        """Where the line after the one at `position` begins; the text's length after the last."""
+        found = self.text.find("\n", position)
+        return len(self.text) if found < 0 else found + 1
 
     def section(self, name: str) -> MappingNode | None:
         """A mapping at the top, e.g. `services`; None if absent or empty."""
         found = get(self.root, name)
         return found.value if found and isinstance(found.value, MappingNode) else None
+
+    @cached_property
+    def brackets(self) -> tuple[tuple[int, int], ...]:
+        """Where the outermost values in brackets and braces begin and end."""
+        found: list[tuple[int, int]] = []
+        _brackets(self, self.root, found, set())
+        return tuple(found)
+
+    def in_brackets(self, position: int) -> bool:
+        return any(start < position < end for start, end in self.brackets)
+
+    @cached_property
+    def anchors(self) -> dict[int, tuple[int, ...]]:
+        """Where each anchor is made → where it is used."""
+        found: dict[int, list[int]] = {}
+        named: dict[str, int] = {}
+        if "&" not in self.text:
+            return {}
+        for event in yaml.parse(self.text, Loader=_Loader):
+            name = getattr(event, "anchor", None)
+            if name is None or event.start_mark is None:
+                continue
+            position = int(event.start_mark.index) + self.base
+            if isinstance(event, yaml.AliasEvent):
+                found[named[name]].append(position)
+            else:
+                named[name] = position
+                found[position] = []
+        return {made: tuple(used) for made, used in found.items()}
 
 
 def parse(text: str) -> Document:
@@ -62,49 +125,58 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
+        problem = str(error.problem or "")
+        if "\t" in text and "tab" not in problem and "token" in problem:
+            problem += " (YAML does not allow tabs for indentation)"
         raise ComposeError(
-            f"Line {line} is not valid YAML", error.problem or "", "Mend that line and try again.", line=line
+            f"Line {line} is not valid YAML", problem, "Mend that line and try again.", line=line
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ComposeError(
-            "The file is not valid YAML", str(error), "Check that it is a text file in UTF-8."
+            "The file is not valid YAML", _first_line(error), "Check that it is a text file in UTF-8."
         ) from error
+    if root is None:
+        raise ComposeError("The file is empty", next="Give a compose file, with `services`.", line=1)
     if not isinstance(root, MappingNode):
         raise ComposeError("The file is not a compose file", "its top level is not a mapping", line=1)
     return Document(text, root)
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def entries(node: Node | None, *, merged: bool = True) -> Iterator[Entry]:
     """A mapping's entries: its own first, then what `<<` brings and is not overridden."""
-    yield from _entries(node, merged, frozenset())
+    yield from _entries(node, merged, set(), set())
 
 
-def _entries(node: Node | None, merged: bool, above: frozenset[int]) -> Iterator[Entry]:
-    if not isinstance(node, MappingNode) or id(node) in above:
+def _entries(node: Node | None, merged: bool, seen: set[str], visited: set[int]) -> Iterator[Entry]:
+    if not isinstance(node, MappingNode) or id(node) in visited:
         return
-    seen: set[str] = set()
+    through = bool(visited)
+    visited.add(id(node))
     sources: list[Node] = []
     for key, value in node.value:
-        if key.tag == "tag:yaml.org,2002:merge":
+        if key.tag == _MERGE:
             sources += value.value if isinstance(value, SequenceNode) else [value]
-        elif isinstance(key, ScalarNode):
+        elif isinstance(key, ScalarNode) and key.value not in seen:
             seen.add(key.value)
-            yield Entry(key.value, key, value)
+            yield Entry(key.value, key, value, through)
     if merged:
         for source in sources:
-            for entry in _entries(source, True, above | {id(node)}):
-                if entry.key not in seen:
-                    seen.add(entry.key)
-                    yield Entry(entry.key, entry.key_node, entry.value, merged=True)
+            yield from _entries(source, True, seen, visited)
 
 
 def get(node: Node | None, key: str) -> Entry | None:
-    return next((entry for entry in entries(node) if entry.key == key), None)
+    """The entry of that key; None without one, and for one that is taken back by `!reset`."""
+    found = next((entry for entry in entries(node) if entry.key == key), None)
+    return None if found is not None and found.value.tag == _RESET else found
 
 
 def scalar(node: Node | None) -> str | None:
     """A scalar's text; None for null and for anything else."""
-    if isinstance(node, ScalarNode) and node.tag != "tag:yaml.org,2002:null":
+    if isinstance(node, ScalarNode) and node.tag not in (_NULL, _RESET):
         return str(node.value)
     return None
 
@@ -126,31 +198,80 @@ def strings(node: Node | None) -> tuple[str, ...]:
     return tuple(text for item in items(node) if (text := scalar(item)) is not None)
 
 
-def scalars(node: Node | None, above: frozenset[int] = frozenset()) -> Iterator[ScalarNode]:
+def scalars(node: Node | None, visited: set[int] | None = None) -> Iterator[ScalarNode]:
     """Every value below `node` (keys are not interpolated by compose), each node once."""
-    if node is None or id(node) in above:
+    visited = set() if visited is None else visited
+    if node is None or id(node) in visited:
         return
+    visited.add(id(node))
     if isinstance(node, ScalarNode):
         yield node
     elif isinstance(node, SequenceNode):
         for item in node.value:
-            yield from scalars(item, above | {id(node)})
+            yield from scalars(item, visited)
     elif isinstance(node, MappingNode):
         for _, value in node.value:
-            yield from scalars(value, above | {id(node)})
+            yield from scalars(value, visited)
+
+
+def duplicates(node: Node | None, visited: set[int] | None = None) -> Iterator[tuple[ScalarNode, int]]:
+    """Keys that a mapping holds twice, with the line of the first."""
+    visited = set() if visited is None else visited
+    if node is None or id(node) in visited or isinstance(node, ScalarNode):
+        return
+    visited.add(id(node))
+    if isinstance(node, MappingNode):
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and key.tag != _MERGE:
+                if key.value in first:
+                    yield key, first[key.value]
+                first.setdefault(key.value, line_of(key))
+            yield from duplicates(value, visited)
+    for item in items(node):
+        yield from duplicates(item, visited)
 
 
 def line_of(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def plain(node: Node | None, above: frozenset[int] = frozenset()) -> Any:
-    """Plain data with merges resolved and every scalar as (tag, text): for comparing, not for typing."""
-    if node is None or id(node) in above:
-        return None
+def meaning(node: Node | None, known: dict[int, str] | None = None) -> str:
+    """A fingerprint of what a node says, merges resolved: equal for equal meaning, however it is written."""
+    known = {} if known is None else known
+    if node is None:
+        return ""
+    if id(node) not in known:
+        known[id(node)] = "a circle"
+        known[id(node)] = hashlib.sha256(_said(node, known).encode("utf-8", "replace")).hexdigest()
+    return known[id(node)]
+
+
+def _said(node: Node, known: dict[int, str]) -> str:
     if isinstance(node, MappingNode):
-        inside = above | {id(node)}
-        return {entry.key: plain(entry.value, inside) for entry in entries(node)}
+        pairs = sorted((entry.key, meaning(entry.value, known)) for entry in entries(node))
+        return f"{node.tag} {pairs!r}"
     if isinstance(node, SequenceNode):
-        return [plain(item, above | {id(node)}) for item in node.value]
-    return (node.tag, node.value)
+        return f"{node.tag} {[meaning(item, known) for item in node.value]!r}"
+    return f"{node.tag} {node.value!r}"
+
+
+def _brackets(document: Document, node: Node, found: list[tuple[int, int]], visited: set[int]) -> None:
+    if id(node) in visited or isinstance(node, ScalarNode):
+        return
+    visited.add(id(node))
+    if isinstance(node, CollectionNode) and node.flow_style:
+        found.append((document.start(node), document.end(node)))
+        return
+    inner = [value for _, value in node.value] if isinstance(node, MappingNode) else node.value
+    for value in inner:
+        _brackets(document, value, found, visited)
+
+
+def plain_is_safe(text: str, *, in_brackets: bool) -> bool:
+    """Whether `text` may stand without quotes."""
+    if not text or text != text.strip() or text[0] in "&*!|>'\"%@`#,[]{}?-:":
+        return False
+    if ": " in text or " #" in text or text.endswith(":"):
+        return False
+    return not (in_brackets and re.search(r"[{}\[\],]", text))

@@ -2,142 +2,173 @@
 
 from __future__ import annotations
 
+import re
+
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from wizard.compose.document import Document, Entry, entries, get
+from wizard.compose.document import Document, Entry, get, plain_is_safe
 from wizard.compose.finding import Edit
 
-
-def offset(document: Document, line: int, column: int) -> int:
-    """The index of a position; `line` counts from 0."""
-    return sum(len(text) for text in document.lines[:line]) + column
+_ALIAS = re.compile(r"\s*:\s*\*[^\s,\[\]{}]+")
+_AFTER_IN_BRACKETS = re.compile(r"\s*,[ \t]*")
 
 
-def span(document: Document, node: Node) -> tuple[int, int]:
-    start, end = node.start_mark, node.end_mark
-    return offset(document, start.line, start.column), offset(document, end.line, end.column)
+def replace(document: Document, node: Node, text: str, *, secret: bool = False) -> tuple[Edit, ...]:
+    """Another scalar in place of `node`, in its kind of quotes where it has any; () for a block."""
+    if not isinstance(node, ScalarNode) or node.style in ("|", ">") or re.search(r"[\"'\\\n]", text):
+        return ()
+    start, end = document.start(node), document.end(node)
+    quote = node.style or ""
+    if not quote and not plain_is_safe(text, in_brackets=document.in_brackets(start)):
+        quote = '"'
+    return (Edit(start, end, document.text[start:end], f"{quote}{text}{quote}", secret=secret),)
 
 
-def replace(document: Document, node: ScalarNode, text: str) -> Edit:
-    """Another scalar in place of `node`, in its own kind of quotes where it has any."""
-    start, end = span(document, node)
-    before = document.text[start:end]
-    quote = node.style if node.style in ("'", '"') else ""
-    return Edit(start, end, before, f"{quote}{text}{quote}" if quote else text)
+def remove_entry(document: Document, entry: Entry) -> tuple[Edit, ...]:
+    """Remove a key with all that belongs to it; () where that is not a matter of whole lines or commas."""
+    key = document.start(entry.key_node)
+    line = document.line_start(key)
+    if document.in_brackets(key):
+        return (_cut(document, key, _value_end(document, entry)),)
+    if document.text[line:key].strip():
+        return ()
+    return (_remove(document, line, end_of(document, entry)),)
 
 
-def remove_entry(document: Document, entry: Entry) -> Edit | None:
-    """Remove a key with all that belongs to it; None where it stands inside braces."""
-    column = int(entry.key_node.start_mark.column)
-    first = int(entry.key_node.start_mark.line)
-    if document.lines[first][:column].strip():
-        return None
-    dashes = isinstance(entry.value, SequenceNode) and not entry.value.flow_style
-    return _remove_lines(document, first, _end(document, first, column, entry.value, dashes))
-
-
-def remove_item(document: Document, sequence: SequenceNode, index: int) -> Edit | None:
-    """Remove one item of a block list; None for a list in brackets (see `without_items`)."""
-    if sequence.flow_style:
-        return None
+def remove_item(document: Document, sequence: SequenceNode, index: int) -> tuple[Edit, ...]:
+    """Remove one item of a list; () for an alias, which stands elsewhere."""
     item = sequence.value[index]
-    first = int(item.start_mark.line)
-    text = document.lines[first]
-    column = len(text) - len(text.lstrip(" "))
-    if not text[column:].startswith("-"):
-        return None
-    return _remove_lines(document, first, _end(document, first, column, item, dashes=False))
+    start = document.start(item)
+    if not document.start(sequence) <= start <= document.end(sequence):
+        return ()
+    if document.in_brackets(start):
+        return (_cut(document, start, document.end(item)),)
+    line = document.line_start(start)
+    column = len(document.text[line:start]) - len(document.text[line:start].lstrip(" "))
+    if not re.fullmatch(r" *-\s+(?:[&!]\S+\s+)*", document.text[line:start]):
+        return ()
+    return (_remove(document, line, _end(document, line, column, item, dashes=False)),)
 
 
-def without_items(document: Document, sequence: SequenceNode, indexes: set[int]) -> Edit:
-    """A list in brackets without some of its items, the rest as written."""
-    start, end = span(document, sequence)
-    kept = [
-        document.text[slice(*span(document, item))]
-        for index, item in enumerate(sequence.value)
-        if index not in indexes
-    ]
-    return Edit(start, end, document.text[start:end], f"[{', '.join(kept)}]")
+def add_key(document: Document, mapping: MappingNode, lines: tuple[str, ...]) -> tuple[Edit, ...]:
+    """New lines (unindented) after a mapping's last own key; () where it stands inside braces."""
+    if mapping.flow_style or not mapping.value:
+        return ()
+    key, value = mapping.value[-1]
+    position = end_of(document, Entry("", key, value))
+    before = document.text[document.line_start(document.start(key)) : document.start(key)]
+    if before.strip(" -"):
+        return ()
+    newline = "" if document.text[:position].endswith("\n") else document.newline
+    body = "".join(f"{' ' * len(before)}{line}{document.newline}" for line in lines)
+    return (Edit(position, position, "", newline + body),)
 
 
-def drop_items(document: Document, entry: Entry, indexes: set[int]) -> tuple[Edit, ...]:
-    """Remove items of the list at `entry`; the whole key when none is left."""
-    sequence = entry.value
-    assert isinstance(sequence, SequenceNode)
-    if len(indexes) == len(sequence.value):
-        edit = remove_entry(document, entry)
-        return (edit,) if edit else ()
-    if sequence.flow_style:
-        return (without_items(document, sequence, indexes),)
-    edits = (remove_item(document, sequence, index) for index in sorted(indexes))
-    return tuple(edit for edit in edits if edit)
-
-
-def add_key(document: Document, mapping: MappingNode, lines: tuple[str, ...]) -> Edit | None:
-    """New lines (unindented) after a mapping's last own key; None where it stands inside braces."""
-    own = list(entries(mapping, merged=False))
-    if mapping.flow_style or not own:
-        return None
-    last = own[-1]
-    column = int(last.key_node.start_mark.column)
-    dashes = isinstance(last.value, SequenceNode) and not last.value.flow_style
-    end = _end(document, int(last.key_node.start_mark.line), column, last.value, dashes)
-    position = offset(document, end, 0)
-    newline = "" if not document.text or document.text[:position].endswith("\n") else "\n"
-    return Edit(position, position, "", newline + "".join(f"{' ' * column}{line}\n" for line in lines))
-
-
-def add_to_section(document: Document, section: str, lines: tuple[str, ...]) -> Edit:
+def add_to_section(document: Document, section: str, lines: tuple[str, ...]) -> tuple[Edit, ...]:
     """New lines in a section at the top, which is made at the end of the file if it is not there."""
     found = get(document.root, section)
-    if found is not None and isinstance(found.value, MappingNode):
-        edit = add_key(document, found.value, lines)
-        if edit is not None:
-            return edit
-    end = len(document.text)
-    newline = "" if document.text.endswith("\n") else "\n"
-    if found is not None:
-        start = offset(document, found.line - 1, 0)
-        stop = offset(document, found.line, 0)
-        body = "".join(f"  {line}\n" for line in lines)
-        return Edit(start, stop, document.text[start:stop], f"{section}:\n{body}")
-    return Edit(end, end, "", f"{newline}\n{section}:\n" + "".join(f"  {line}\n" for line in lines))
+    newline = document.newline
+    if found is None:
+        if document.root.flow_style or not _ends_openly(document):
+            return ()
+        end = len(document.text)
+        gap = newline if document.text.endswith("\n") else newline * 2
+        body = "".join(f"  {line}{newline}" for line in lines)
+        return (Edit(end, end, "", body, header=f"{gap}{section}:{newline}"),)
+    if isinstance(found.value, MappingNode) and found.value.value:
+        return add_key(document, found.value, lines)
+    return ()
 
 
-def indent_of(document: Document, entry: Entry) -> int:
-    """By how much the file indents below `entry`."""
-    inner = next(iter(entries(entry.value, merged=False)), None)
-    if inner is None:
-        return 2
-    return int(inner.key_node.start_mark.column) - int(entry.key_node.start_mark.column) or 2
+def set_mapping(document: Document, entry: Entry, lines: tuple[str, ...]) -> tuple[Edit, ...]:
+    """Give a key that has no value, or `{}`, a mapping of `lines`; a comment on its line stays."""
+    start = document.start(entry.key_node)
+    line = document.line_start(start)
+    if entry.aliased or document.text[line:start].strip():
+        return ()
+    stop = document.next_line(document.end(entry.value))
+    before = document.text[line:stop]
+    found = re.fullmatch(r"( *)([^\n]*?):[ \t]*(?:\{\s*\}|~|null)?([ \t]*#[^\n]*?)?\r?\n?", before)
+    if found is None:
+        return ()
+    indent = f"{found[1]}  "
+    newline = document.newline
+    body = "".join(f"{indent}{text}{newline}" for text in lines)
+    return (Edit(line, stop, before, f"{found[1]}{found[2]}:{found[3] or ''}{newline}{body}"),)
 
 
-def _remove_lines(document: Document, first: int, end: int) -> Edit:
-    start, stop = offset(document, first, 0), offset(document, end, 0)
-    return Edit(start, stop, document.text[start:stop], "")
+def _ends_openly(document: Document) -> bool:
+    """Whether a key may follow at the end of the text."""
+    return not re.search(r"^(?:\.\.\.|---)", document.text[document.end(document.root) - 4 :], re.MULTILINE)
+
+
+def _cut(document: Document, start: int, end: int) -> Edit:
+    """Take something out of brackets, with the comma after it; a comma may stay before the bracket."""
+    comma = _AFTER_IN_BRACKETS.match(document.text, end)
+    end = comma.end() if comma else end
+    return Edit(start, end, document.text[start:end], "")
+
+
+def _remove(document: Document, start: int, end: int) -> Edit:
+    return Edit(start, end, document.text[start:end], "")
+
+
+def _value_end(document: Document, entry: Entry) -> int:
+    after = document.end(entry.key_node)
+    if entry.aliased:
+        found = _ALIAS.match(document.text, after)
+        return found.end() if found else after
+    return max(document.end(entry.value), after)
+
+
+def end_of(document: Document, entry: Entry) -> int:
+    """Where the line after the last one that belongs to a key begins."""
+    key = document.start(entry.key_node)
+    line = document.line_start(key)
+    dashes = isinstance(entry.value, SequenceNode) and not entry.value.flow_style
+    return _end(document, line, key - line, entry.value, dashes)
 
 
 def _end(document: Document, first: int, column: int, value: Node, dashes: bool) -> int:
-    """The line after the last one that belongs to what begins on `first` at `column`."""
-    lines = document.lines
-    least = _least_end(value)
-    end = position = first + 1
-    while position < len(lines):
-        text = lines[position]
-        stripped = text.strip()
-        indent = len(text) - len(text.lstrip(" "))
-        belongs = indent > column or (dashes and indent == column and stripped.startswith("-"))
-        if position < least or (stripped and belongs):
-            end = position + 1
-        elif stripped:
+    text = document.text
+    least = _least_end(document, value, first)
+    end = position = max(document.next_line(first), least)
+    while position < len(text):
+        after = document.next_line(position)
+        line = text[position:after]
+        stripped = line.strip()
+        indent = len(line) - len(line.lstrip(" "))
+        if stripped and not (indent > column or (dashes and indent == column and stripped[0] == "-")):
             break
-        position += 1
-    return max(end, least, first + 1)
+        position = after
+        end = after if stripped else end
+    return end
 
 
-def _least_end(value: Node) -> int:
-    """Lines that scalars and bracketed values surely cover, whatever their indentation."""
-    if isinstance(value, CollectionNode) and not value.flow_style:
-        return 0
-    mark = value.end_mark
-    return int(mark.line) + (1 if mark.column else 0)
+def _least_end(document: Document, value: Node, first: int) -> int:
+    """The line after what scalars and bracketed values surely cover, whatever their indentation."""
+    end = first
+    waiting, visited = [value], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in visited or document.start(node) < first:
+            continue
+        visited.add(id(node))
+        if isinstance(node, CollectionNode) and not node.flow_style:
+            pairs = node.value if isinstance(node, MappingNode) else [(item,) for item in node.value]
+            waiting += [part for pair in pairs for part in pair]
+        else:
+            end = max(end, _covered(document, node))
+    if end == first:
+        return first
+    return end if end == document.line_start(end) else document.next_line(end)
+
+
+def _covered(document: Document, node: Node) -> int:
+    end = document.end(node)
+    if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+        written = document.text[document.start(node) : end]
+        header = written.split("\n", 1)[0]
+        # Blank lines after a block of text are part of it only under a "+".
+        return end if "+" in header.split("#")[0] else document.start(node) + len(written.rstrip())
+    return end

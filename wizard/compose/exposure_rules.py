@@ -1,78 +1,148 @@
-"""Rules about what the world could reach or read: ports, secrets in the file, the Docker socket."""
+"""Rules about what the world could reach or read: ports, secrets in the file, power over the host."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from yaml.nodes import MappingNode, ScalarNode
+from yaml.nodes import SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.finding import Edit, Finding, Severity
+from wizard.compose.document import get, scalar, scalars, strings
+from wizard.compose.finding import Edit, Finding, Rule, Severity
 from wizard.compose.setting import Setting
-from wizard.compose.stack import MountKind, Service, Stack, Variable
+from wizard.compose.stack import Service, Shared, Stack
+from wizard.compose.syntax import MountKind, Port, Variable, resolved
 
 _SECRET = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASS|PWD|SECRET|SECRETS|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|SECRET_?KEY"
-    r"|ENCRYPTION_?KEY|SALT|CREDENTIALS?|DSN)(?:$|_)",
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN)S?(?:$|_)|(?:^|_)(?:PASS|PWD)(?:$|_)"
+    r"|(?:^|_)(?:API|PRIVATE|ACCESS|SECRET|ENCRYPTION|SIGNING|MASTER|AUTH)_?KEYS?(?:$|_)"
+    r"|(?:^|_)(?:SALT|SALT_KEYS|CREDENTIALS?|DSN)$",
     re.I,
 )
 _POINTER = re.compile(
-    r"(?:_FILE|_PATH|_URL|_URI|_HOST|_TTL|_EXPIR\w*|_LENGTH|_ENABLED|_NAME|_ID|_HEADER|_METHOD)$", re.I
+    r"(?:_FILE|_PATH|_DIR|_URL|_URI|_HOST|_PORT|_TTL|_EXPIR\w*|_LENGTH|_SIZE|_ENABLED|_NAME|_ID|_HEADER|_METHOD"
+    r"|_ALGORITHM|_TYPE|_AGE|_INTERVAL|_LIFETIME|_DURATION|_POLICY)$",
+    re.I,
 )
-_WITH_PASSWORD = re.compile(r"://[^/\s:@${}]*:(?P<password>[^/\s@${}]+)@")
+PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@${}]*:(?P<password>[^/\s@${}]+)@")
 _DEFAULT = re.compile(r"\$\{(?P<name>\w+):?-(?P<default>[^${}]+)\}")
-_PLAIN = re.compile(r"^(?:true|false|yes|no|on|off|none|null|disabled|enabled|\d{1,5}|/.*|\[.*|\{.*)?$", re.I)
-_SOCKET = "docker.sock"
+_PLAIN = re.compile(
+    r"^(?:true|false|yes|no|on|off|none|null|disabled|enabled|optional|required|\d{1,5}[smhd]?|/.*|\[.*|\{.*)?$",
+    re.I,
+)
+_LOCAL = ("127.", "::1", "localhost")
+_PANEL_PORTS = {80: "Traefik", 443: "Traefik", 3000: "the panel itself"}
+_NOT_HTTP = {
+    20: "FTP", 21: "FTP", 22: "SSH", 25: "SMTP", 53: "DNS", 110: "POP3", 143: "IMAP", 465: "SMTP", 587: "SMTP",
+    853: "DNS", 993: "IMAP", 995: "POP3", 1194: "VPN", 1883: "MQTT", 3478: "STUN", 5060: "SIP", 5222: "XMPP",
+    5269: "XMPP", 5349: "TURN", 8883: "MQTT", 25565: "a game", 51820: "VPN",
+}  # fmt: skip
+_HOST_NAMES = re.compile(r"host\.docker\.internal|host-gateway|\b172\.17\.0\.1\b")
 
 
 def published_ports(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Docker publishes past ufw, and Traefik needs no published port."""
-    done: set[int] = set()
-    for service in stack.services:
-        entry = service.get("ports")
-        if entry is None or not service.ports or id(entry.value) in done:
-            continue
-        done.add(id(entry.value))
-        listed = ", ".join(_port_text(port.host, port.published, port.target) for port in service.ports)
-        local = all(port.host in ("127.0.0.1", "::1", "localhost") for port in service.ports)
-        removal = edits.remove_entry(stack.document, entry)
-        yield Finding(
-            "published-port", Severity.ADVICE if local else Severity.EXPOSURE, service.name, entry.line,
-            f"Publishes {listed}"
-            + (" on the host itself; two stacks, or two copies during a deployment, cannot share it." if local
-               else " to the world: Docker's rules come before ufw's, so a firewall rule on the host does not close it."),
-            "Remove it: Traefik reaches the service over its network, by service name and container port.",
-            (removal,) if removal else (),
-        )  # fmt: skip
+    for shared in stack.shared("ports"):
+        found = [port for port in shared.services[0].ports if port.entry.value is shared.value]
+        taken = [port for port in found if port.numbers & _PANEL_PORTS.keys()]
+        special = [port for port in found if port not in taken and _not_http(port)]
+        rest = [port for port in found if port not in taken and port not in special]
+        if taken:
+            owners = sorted(
+                {_PANEL_PORTS[number] for port in taken for number in port.numbers & _PANEL_PORTS.keys()}
+            )
+            yield _ports(
+                stack, shared, Rule.PORT_TAKEN, Severity.MUST_FIX, taken, len(found),
+                f"This port of the host belongs to {' and '.join(owners)}: the container cannot start beside it.",
+                _REMOVE_PORT,
+            )  # fmt: skip
+        if rest:
+            local = all(port.host.startswith(_LOCAL) for port in rest)
+            yield _ports(
+                stack, shared, Rule.PUBLISHED_PORT, Severity.ADVICE if local else Severity.EXPOSURE, rest, len(found),
+                "A port of the host is taken by one container at a time: a trial stack beside the real one cannot start."
+                if local else
+                "Published to the world: Docker's rules come before ufw's, so ufw does not close it. It is reached past "
+                "Traefik, without HTTPS.",
+                _REMOVE_PORT,
+            )  # fmt: skip
+        if special:
+            yield Finding(
+                Rule.PUBLISHED_PORT, Severity.EXPOSURE, shared.names[0], special[0].line,
+                ", ".join(port.text for port in special),
+                "Not HTTP, which is all that the panel's domains carry. Published to the world: Docker's rules come "
+                "before ufw's, so ufw does not close it.",
+                "Leave it if visitors need it, and open it in Hetzner's firewall; otherwise remove it.",
+                also=shared.names[1:],
+            )  # fmt: skip
 
 
-def _port_text(host: str, published: str, target: str) -> str:
-    return ":".join(part for part in (host, published or "a random port", target) if part)
+_REMOVE_PORT = "Remove it: Traefik reaches the service over its network, by service name and container port."
+
+
+def _not_http(port: Port) -> bool:
+    if port.host.startswith(_LOCAL) or not port.published:
+        return False
+    target = resolved(port.target)
+    return port.protocol != "tcp" or (target.isdecimal() and int(target) in _NOT_HTTP)
+
+
+def _ports(
+    stack: Stack,
+    shared: Shared,
+    rule: Rule,
+    severity: Severity,
+    found: list[Port],
+    count: int,
+    why: str,
+    advice: str,
+) -> Finding:
+    changes: tuple[Edit, ...] = ()
+    if len(found) == count:
+        removals = [edits.remove_entry(stack.document, place) for place in shared.places]
+    elif isinstance(shared.value, SequenceNode):
+        removals = [edits.remove_item(stack.document, shared.value, port.index) for port in found]
+    else:
+        removals = []
+    if all(removals):
+        changes = tuple(edit for removal in removals for edit in removal)
+    what = ", ".join(port.text for port in found)
+    return Finding(
+        rule, severity, shared.names[0], found[0].line, what, why, advice, changes, shared.names[1:]
+    )
 
 
 def secrets_in_file(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Literal secrets, and secrets as defaults. The value itself is never repeated."""
-    done: set[int] = set()
+    names: dict[str, str] = {}
+    for variable, services in _variables(stack):
+        how = _how_secret(variable)
+        if how:
+            changes, values = _reference(stack, variable, services[0], names)
+            held = " and ".join(name for name, _ in values) or variable.name
+            yield Finding(
+                Rule.SECRET_IN_FILE, Severity.EXPOSURE, services[0].name, variable.line, f"{variable.name} {how}",
+                "Everybody with the repository has this secret, and it is the same on every host.",
+                f"Set {held} in the panel's environment to today's value, and refer to it here. Change it after the "
+                "move: a database keeps the password that it was made with.",
+                changes, tuple(service.name for service in services[1:]), values,
+            )  # fmt: skip
+
+
+def _variables(stack: Stack) -> Iterator[tuple[Variable, list[Service]]]:
+    """Every variable with a value once, with the services that have it."""
+    found: dict[int, tuple[Variable, list[Service]]] = {}
     for service in stack.services:
-        entry = service.get("environment")
         for variable in service.environment:
-            if id(variable.node) in done or variable.value is None:
-                continue
-            done.add(id(variable.node))
-            how = _how_secret(variable)
-            if how:
-                yield Finding(
-                    "secret-in-file", Severity.EXPOSURE, service.name, variable.line,
-                    f"{variable.name} {how}: everybody with the repository has it, and it is the same on every host.",
-                    f"Set {variable.name} in the panel's environment, with a new value, and refer to it here.",
-                    _reference(stack, variable) if entry else (),
-                )  # fmt: skip
+            if variable.value is not None:
+                found.setdefault(id(variable.node), (variable, []))[1].append(service)
+    yield from found.values()
 
 
 def _how_secret(variable: Variable) -> str:
     value = (variable.value or "").strip()
-    if _WITH_PASSWORD.search(value):
+    if PASSWORD_IN_ADDRESS.search(value):
         return "holds an address with a password in it"
     if not _SECRET.search(variable.name) or _POINTER.search(variable.name):
         return ""
@@ -84,43 +154,92 @@ def _how_secret(variable: Variable) -> str:
     return ""
 
 
-def _reference(stack: Stack, variable: Variable) -> tuple[Edit, ...]:
+def _reference(
+    stack: Stack, variable: Variable, service: Service, names: dict[str, str]
+) -> tuple[tuple[Edit, ...], tuple[tuple[str, str], ...]]:
+    """The edit that refers to the panel's environment instead, and the value that it takes out."""
     node, value = variable.node, variable.value or ""
-    if not isinstance(node, ScalarNode) or "\n" in value or _WITH_PASSWORD.search(value):
-        return ()
+    if PASSWORD_IN_ADDRESS.search(value):
+        return (), ()
     default = _DEFAULT.search(value)
-    wanted = value.replace(default[0], f"${{{default['name']}}}") if default else f"${{{variable.name}}}"
-    text = wanted if node.value == value else f"{variable.name}={wanted}"
-    return (edits.replace(stack.document, node, text),)
+    secret = default["default"] if default else value
+    name = default["name"] if default else _free_name(variable.name, service.name, secret, names)
+    names.setdefault(name, secret)
+    wanted = value.replace(default[0], f"${{{name}}}") if default else f"${{{name}}}"
+    listed = scalar(node) != value
+    text = f"{variable.name}={wanted}" if listed else wanted
+    changes = edits.replace(stack.document, node, text, secret=True)
+    return changes, (((name, secret),) if changes else ())
+
+
+def _free_name(name: str, service: str, secret: str, names: dict[str, str]) -> str:
+    """Two services may give one name two values: then the service's name comes before it."""
+    if names.get(name, secret) == secret:
+        return name
+    return re.sub(r"\W+", "_", f"{service}_{name}").upper()
 
 
 def host_power(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    """Containers that own the host."""
+    """Containers that own the host: one finding for each, whatever gives it the power."""
     for service in stack.services:
-        mounts = [
-            mount
-            for mount in service.mounts
-            if mount.kind is MountKind.BIND and (_SOCKET in mount.source or mount.source == "/")
-        ]
-        for mount in mounts:
-            what = "Docker's socket" if _SOCKET in mount.source else "the whole file system of the host"
+        powers: list[tuple[int, str]] = []
+        for mount in service.mounts:
+            if mount.kind is MountKind.BIND and "docker.sock" in mount.source:
+                powers.append((mount.line, "Docker's socket"))
+            elif mount.kind is MountKind.BIND and mount.source == "/":
+                powers.append((mount.line, "the host's whole file system"))
+        if (service.text("privileged") or "").lower() == "true":
+            powers.append((service.line_of("privileged"), "`privileged: true`"))
+        if service.text("pid") == "host":
+            powers.append((service.line_of("pid"), "the host's processes"))
+        if powers:
+            powers.sort()
             yield Finding(
-                "host-power", Severity.EXPOSURE, service.name, mount.line,
-                f"Has {what}: whoever breaks into it owns the host and every secret on it"
-                + (", and a tool that deploys through it works against the panel." if what[0] == "D" else "."),
-                "Leave it out under the panel, or put a filtering proxy before the socket.",
+                Rule.HOST_POWER, Severity.EXPOSURE, service.name, powers[0][0],
+                " and ".join(dict.fromkeys(what for _, what in powers)),
+                "Whoever breaks into this container owns the host and every secret on it."
+                + (" A tool that deploys through the socket works against the panel." if "socket" in str(powers) else ""),
+                "Leave it out under the panel if you can; put a filtering proxy before the socket.",
             )  # fmt: skip
-        for key, why in (
-            ("privileged", "owns the host"),
-            ("network_mode", "bypasses Traefik and every network rule"),
-        ):
-            if service.text(key) in ("true", "host"):
-                yield Finding(
-                    "host-power", Severity.EXPOSURE, service.name, service.line_of(key),
-                    f"`{key}: {service.text(key)}` {why}.",
-                    "Leave it out unless the service cannot work without it.",
-                )  # fmt: skip
+        if service.text("network_mode") == "host":
+            yield Finding(
+                Rule.HOST_POWER, Severity.EXPOSURE, service.name, service.line_of("network_mode"),
+                "`network_mode: host`",
+                "It listens on the host's own addresses: Traefik does not route to it, other services cannot name it, and "
+                "it reaches what listens on 127.0.0.1.",
+                "Leave it out unless the service cannot work without it.",
+            )  # fmt: skip
 
 
-def is_long_running(stack: Stack, service: Service) -> bool:
-    return service.name not in stack.one_shots and isinstance(service.node, MappingNode)
+def host_services(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """What talks to programs of the old machine that are not in the stack."""
+    for shared in stack.shared("extra_hosts"):
+        written = " ".join((*strings(shared.value), *(node.value for node in scalars(shared.value))))
+        if not _HOST_NAMES.search(written):
+            continue
+        yield Finding(
+            Rule.HOST_SERVICE, Severity.ADVICE, shared.names[0], shared.line, "extra_hosts: host-gateway",
+            "It can call programs that run on the old machine outside of the stack; on the new host they are not there.",
+            "Find out what it calls there, and move that too.",
+            also=shared.names[1:],
+        )  # fmt: skip
+
+
+def fixed_subnets(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """Address ranges that may clash with the panel's or the private network's."""
+    section = stack.document.section("networks")
+    for key, value in section.value if section else ():
+        ipam = get(value, "ipam")
+        configs = get(ipam.value, "config") if ipam else None
+        subnets = [
+            text
+            for item in (configs.value.value if configs and isinstance(configs.value, SequenceNode) else ())
+            if (found := get(item, "subnet")) and (text := scalar(found.value))
+        ]
+        if subnets:
+            yield Finding(
+                Rule.FIXED_SUBNET, Severity.ADVICE, "", int(key.start_mark.line) + 1, ", ".join(subnets),
+                "A fixed address range can clash with the panel's networks (10.0.0.0/8 by default) or with a private "
+                "network at Hetzner; then the stack does not start, or hosts cannot reach each other.",
+                "Leave the range to Docker unless something needs these addresses.",
+            )  # fmt: skip

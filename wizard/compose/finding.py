@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -16,48 +16,140 @@ class Severity(StrEnum):
     ADVICE = "advice"
 
 
+class Rule(StrEnum):
+    """What a review looks for. docs/what-does-the-review-say.md explains each."""
+
+    CODE_MOUNT = "code-mount"
+    CODE_ONLY_BY_MOUNT = "code-only-by-mount"
+    DATA_IN_CLONE = "data-in-clone"
+    DATA_VOLUME = "data-volume"
+    VARIABLE_PATH = "variable-path"
+    HOST_PATH = "host-path"
+    ENV_MOUNT = "env-mount"
+    SCRATCH_IN_CLONE = "scratch-in-clone"
+    CONFIG_IN_CLONE = "config-in-clone"
+    PUBLISHED_PORT = "published-port"
+    PORT_TAKEN = "port-taken"
+    SECRET_IN_FILE = "secret-in-file"
+    HOST_POWER = "host-power"
+    HOST_SERVICE = "host-service"
+    CONTAINER_NAME = "container-name"
+    PROJECT_NAME = "project-name"
+    ENV_FILE = "env-file"
+    SECRET_FILE = "secret-file"
+    EXTERNAL_NETWORK = "external-network"
+    FIXED_SUBNET = "fixed-subnet"
+    BUILD_CONTEXT = "build-context"
+    REPEATED_BUILD = "repeated-build"
+    PROFILES = "profiles"
+    OTHER_FILE = "other-file"
+    OVERRIDE_FILE = "override-file"
+    DOMAIN_SERVICE = "domain-service"
+    UNDEFINED = "undefined"
+    DUPLICATE_KEY = "duplicate-key"
+    INTERPOLATION = "interpolation"
+    VARIABLES = "variables"
+    NO_HEALTH_CHECK = "no-health-check"
+    SLOW_HEALTH_CHECK = "slow-health-check"
+    NO_RESTART = "no-restart"
+    NO_MEMORY_LIMIT = "no-memory-limit"
+    MEMORY_OVER_HOST = "memory-over-host"
+    FLOATING_IMAGE = "floating-image"
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace the characters `start`..`end` of the file by `after`. The undo puts `before` back there."""
+    """Replace the characters `start`..`end` of the file, which are `before`, by `header` + `after`.
+
+    `header` opens a section that is not there yet; edits of one place that share it open it once.
+    `secret` tells that `before` holds a secret, which is never shown.
+    """
 
     start: int
     end: int
-    before: str
+    before: str = field(repr=False)
     after: str
+    header: str = ""
+    secret: bool = False
 
     @property
-    def undo(self) -> Edit:
-        return Edit(self.start, self.start + len(self.after), self.after, self.before)
+    def removes(self) -> bool:
+        return not self.after and not self.header
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`service` is "" for the whole stack; `also` names further services with the same cause.
 
+    `what` is what stands there, `why` what it means under the panel, `advice` what to do about it.
     `edits` is empty when no safe edit exists: `advice` then says what a person has to do.
+    `values` are those that the edits take out of the file, by the variable that must hold them instead.
     """
 
-    rule: str
+    rule: Rule
     severity: Severity
     service: str
     line: int
+    what: str
     why: str
     advice: str
     edits: tuple[Edit, ...] = ()
     also: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    number: int = 1
+    """Tells apart those of one rule on one line."""
 
     @property
     def id(self) -> str:
         """Stable as long as the file is: accepted and declined findings are kept by it."""
-        return f"{self.rule}:{self.service or '-'}:{self.line}"
+        place = f"{self.rule}:{self.service or '-'}:{self.line}"
+        return place if self.number == 1 else f"{place}:{self.number}"
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return (self.service, *self.also) if self.service else self.also
+
+
+def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """`edits` in the order of the text, none overlapping another, headers written out once.
+
+    Insertions at one place become one, deeper lines before shallower ones; it comes before what is removed
+    there. Of two that overlap the larger one stays.
+    """
+    taken: list[Edit] = []
+    opened: set[tuple[int, str]] = set()
+    for edit in sorted(set(edits), key=_order):
+        if taken and edit.start < taken[-1].end:
+            continue
+        header = "" if (edit.start, edit.header) in opened else edit.header
+        opened.add((edit.start, edit.header))
+        after = header + edit.after
+        if taken and taken[-1].start == taken[-1].end == edit.start == edit.end:
+            taken[-1] = replace(taken[-1], after=taken[-1].after + after)
+        else:
+            taken.append(replace(edit, after=after, header=""))
+    return tuple(taken)
+
+
+def _order(edit: Edit) -> tuple[int, bool, int, int, str]:
+    first = (edit.header or edit.after).lstrip("\r\n")
+    indent = len(first) - len(first.lstrip(" "))
+    return edit.start, edit.end > edit.start, -edit.end, -indent, edit.header + edit.after
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """`text` with all `edits`, which speak of the unedited text. One inside another is dropped."""
-    taken: list[Edit] = []
-    for edit in sorted(set(edits), key=lambda edit: (edit.start, -edit.end)):
-        if not taken or edit.start >= taken[-1].end:
-            taken.append(edit)
-    for edit in reversed(taken):
+    """`text` with all `edits`, which speak of the unedited text."""
+    for edit in reversed(settled(edits)):
         text = text[: edit.start] + edit.after + text[edit.end :]
     return text
+
+
+def inverse(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """The edits that take `edits` back; they speak of the text that `apply` gives."""
+    undo: list[Edit] = []
+    shift = 0
+    for edit in settled(edits):
+        start = edit.start + shift
+        undo.append(Edit(start, start + len(edit.after), edit.after, edit.before, secret=edit.secret))
+        shift += len(edit.after) - len(edit.before)
+    return tuple(undo)

@@ -1,19 +1,18 @@
-"""Rules about the project as a whole: names, variables, files beside it, networks, builds."""
+"""Rules about the project as a whole: names, networks, builds, profiles, variables."""
 
 from __future__ import annotations
 
-import posixpath
-from collections import Counter
 from collections.abc import Iterator
 
-from yaml.nodes import MappingNode, ScalarNode
+from yaml.nodes import MappingNode
 
 from wizard.compose import edits
-from wizard.compose.document import Entry, entries, get, items, line_of, scalar, scalars, strings, value_of
-from wizard.compose.finding import Edit, Finding, Severity
+from wizard.compose.document import Entry, entries, get, line_of, scalar, scalars, strings, value_of
+from wizard.compose.finding import Edit, Finding, Rule, Severity
 from wizard.compose.interpolation import InterpolationError, variables
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Stack
+from wizard.compose.syntax import resolved
 
 _PANEL_NETWORK = "dokploy-network"
 
@@ -21,65 +20,40 @@ _PANEL_NETWORK = "dokploy-network"
 def project_name(stack: Stack, setting: Setting) -> Iterator[Finding]:
     found = get(stack.document.root, "name")
     if found is not None:
-        removal = edits.remove_entry(stack.document, found)
         yield Finding(
-            "project-name", Severity.ADVICE, "", found.line,
-            "The panel names the project itself (`-p`), so this name is ignored: networks and volumes without a name of "
-            "their own get another prefix than today.",
+            Rule.PROJECT_NAME, Severity.ADVICE, "", found.line, f"name: {scalar(found.value)}",
+            "The panel names the project itself (`-p`), so this name is ignored: networks and volumes without a name "
+            "of their own get another prefix than today.",
             "Remove it, and give volumes that hold data their full name.",
-            (removal,) if removal else (),
+            edits.remove_entry(stack.document, found),
         )  # fmt: skip
 
 
 def container_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    done: set[int] = set()
-    for service in stack.services:
-        found = service.get("container_name")
-        if found is None or id(found.value) in done:
-            continue
-        done.add(id(found.value))
-        removal = edits.remove_entry(stack.document, found)
+    for shared in stack.shared("container_name"):
+        removals = [edits.remove_entry(stack.document, place) for place in shared.places]
         yield Finding(
-            "container-name", Severity.MUST_FIX, service.name, found.line,
-            f"The container's name {scalar(found.value)} is taken on the whole host: a trial stack beside the real one, or "
-            "a second project, cannot start, and rolling updates are off.",
-            f"Remove it: other services still reach this one as `{service.name}`. Scripts that say "
-            f"`docker exec {scalar(found.value)}` need `docker compose exec {service.name}`.",
-            (removal,) if removal else (),
+            Rule.CONTAINER_NAME, Severity.MUST_FIX, shared.names[0], shared.line,
+            f"container_name: {scalar(shared.value)}",
+            "A container's name is taken on the whole host: a trial stack beside the real one cannot start, and an old "
+            "and a new container cannot overlap.",
+            "Remove it: other services reach this one by its service name. Scripts with `docker exec NAME` need "
+            "`docker compose -p PROJECT exec SERVICE`."
+            + _other_name(stack, shared.names[0], scalar(shared.value) or ""),
+            tuple(edit for removal in removals for edit in removal) if all(removals) else (),
+            shared.names[1:],
         )  # fmt: skip
 
 
-def env_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    """The panel writes one `.env` beside the compose file; every other one is missing."""
-    done: set[int] = set()
-    for service in stack.services:
-        found = service.get("env_file")
-        if found is None or id(found.value) in done:
-            continue
-        done.add(id(found.value))
-        for node, path, required in _env_paths(found):
-            if posixpath.normpath(path) == ".env" or not required:
-                continue
-            change = edits.replace(stack.document, node, ".env")
-            yield Finding(
-                "env-file", Severity.MUST_FIX, service.name, line_of(node),
-                f"{path} is not in the clone: the panel writes the environment to `.env` beside the compose file, and "
-                "compose stops when this file is missing.",
-                "Read `.env`.",
-                (change,),
-            )  # fmt: skip
-
-
-def _env_paths(found: Entry) -> Iterator[tuple[ScalarNode, str, bool]]:
-    if isinstance(found.value, ScalarNode):
-        yield found.value, found.value.value, True
-    for item in items(found.value):
-        if isinstance(item, ScalarNode):
-            yield item, item.value, True
-            continue
-        path = get(item, "path")
-        if path and isinstance(path.value, ScalarNode):
-            yield path.value, path.value.value, value_of(item, "required") != "false"
+def _other_name(stack: Stack, service: str, name: str) -> str:
+    """Other services may call it by the container's name, which is an alias too."""
+    if name == service or not name or "$" in name:
+        return ""
+    used = any(
+        f"//{name}:" in node.value or f"//{name}/" in node.value or node.value.startswith(f"{name}:")
+        for node in scalars(stack.document.root)
+    )
+    return f" Something here calls it {name}: write {service} there." if used else ""
 
 
 def networks(stack: Stack, setting: Setting) -> Iterator[Finding]:
@@ -89,124 +63,132 @@ def networks(stack: Stack, setting: Setting) -> Iterator[Finding]:
         if external is None or scalar(external.value) == "false" or _PANEL_NETWORK in (name, entry.key):
             continue
         yield Finding(
-            "external-network", Severity.MUST_FIX, "", entry.line,
-            f"The network {name} must exist before the stack starts; on a new host it does not.",
-            "Let the stack have a network of its own; the panel adds its own network to the services that have a domain.",
+            Rule.EXTERNAL_NETWORK, Severity.MUST_FIX, "", entry.line, name,
+            "An external network must exist before the stack starts; on a new host it does not.",
+            "Let the stack have a network of its own; the panel joins the services that have a domain to its network. If "
+            "another stack is on it, make it on the new host first instead.",
             _own_network(stack, entry),
         )  # fmt: skip
 
 
 def _own_network(stack: Stack, entry: Entry) -> tuple[Edit, ...]:
     document = stack.document
-    if not isinstance(entry.value, MappingNode) or entry.value.flow_style or entry.merged:
+    if not isinstance(entry.value, MappingNode) or entry.merged or entry.aliased:
         return ()
-    kept = [own for own in entries(entry.value, merged=False) if own.key not in ("external", "name")]
-    if kept:
-        drop = [own for own in entries(entry.value, merged=False) if own.key in ("external", "name")]
-        return tuple(edit for own in drop if (edit := edits.remove_entry(document, own)))
+    own = list(entries(entry.value, merged=False))
+    drop = [one for one in own if one.key in ("external", "name")]
+    if len(drop) < len(entry.value.value):
+        removals = [edits.remove_entry(document, one) for one in drop]
+        return tuple(edit for removal in removals for edit in removal) if all(removals) else ()
     whole = edits.remove_entry(document, entry)
-    column = int(entry.key_node.start_mark.column)
-    if whole is None:
+    if document.in_brackets(document.start(entry.key_node)) or not whole:
         return ()
-    return (Edit(whole.start, whole.end, whole.before, f"{' ' * column}{entry.key}: {{}}\n"),)
+    column = int(entry.key_node.start_mark.column)
+    after = f"{' ' * column}{entry.key}: {{}}{document.newline}"
+    return (Edit(whole[0].start, whole[0].end, whole[0].before, after),)
 
 
 def build_contexts(stack: Stack, setting: Setting) -> Iterator[Finding]:
     for service in stack.services:
-        context = service.build_context
-        if context is None or "://" in context or context.startswith(("git@", "$")):
+        context = resolved(service.build_context or "")
+        if not context or "://" in context or context.startswith(("git@", "$")):
             continue
-        ups = posixpath.normpath(context).split("/").count("..")
-        if context.startswith(("/", "~")) or setting.leaves_repository(ups):
+        if context.startswith(("/", "~")) or setting.leaves_repository(context):
             yield Finding(
-                "build-context", Severity.MUST_FIX, service.name, service.line_of("build"),
-                f"The build context {context} lies outside of the repository; the panel's clone does not hold it.",
+                Rule.BUILD_CONTEXT, Severity.MUST_FIX, service.name, service.line_of("build"), context,
+                "The build context lies outside of the repository; the panel's clone does not hold it.",
                 "Move what the build needs into the repository, or deploy a prebuilt image.",
             )  # fmt: skip
 
 
 def repeated_builds(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """The same build under many services: built once for each, at each deployment."""
-    builds: Counter[str] = Counter()
     users: dict[str, list[tuple[str, int]]] = {}
     for service in stack.services:
         found = service.get("build")
         if found is None or service.image:
             continue
-        dockerfile = value_of(found.value, "dockerfile") or "Dockerfile"
-        key = f"{service.build_context} with {dockerfile}"
-        builds[key] += 1
-        users.setdefault(key, []).append((service.name, found.line))
-    for key, count in builds.items():
-        if count > 2:
-            names = [name for name, _ in users[key]]
+        target = value_of(found.value, "target")
+        key = f"{service.build_context} with {service.dockerfile}" + (f" up to {target}" if target else "")
+        users.setdefault(key, []).append((service.name, service.line_of("build")))
+    for key, found_in in users.items():
+        if len(found_in) > 2:
+            names = [name for name, _ in found_in]
             yield Finding(
-                "repeated-build", Severity.ADVICE, names[0], users[key][0][1],
-                f"{count} services are each built from {key}: {count} builds and {count} images at each deployment, on the "
-                "host that serves the product.",
+                Rule.REPEATED_BUILD, Severity.ADVICE, names[0], found_in[0][1], f"{len(names)} builds from {key}",
+                "Each service is built by itself, into an image of its own, at each deployment, on the host that serves "
+                "the product.",
                 "Build once with an `image:` name that all of them use, or let CI build it and deploy the image.",
                 also=tuple(names[1:]),
             )  # fmt: skip
 
 
 def profiles(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """One finding for each profile, whichever services are in it."""
+    users: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for service in stack.services:
         found = service.get("profiles")
         if found is not None and strings(found.value):
-            listed = ", ".join(strings(found.value))
-            yield Finding(
-                "profiles", Severity.ADVICE, service.name, found.line,
-                f"Belongs to the profile {listed}: the panel starts no profile unless COMPOSE_PROFILES says so.",
-                "Set COMPOSE_PROFILES in the panel's environment if the service is needed.",
-            )  # fmt: skip
-
-
-def other_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    """`include` and `extends` from files: reviewed where they are, not here."""
-    included = get(stack.document.root, "include")
-    found = [] if included is None else [("include", "", included, _included(included))]
-    for service in stack.services:
-        extends = service.get("extends")
-        if extends and (file := value_of(extends.value, "file")):
-            found.append(("extends", service.name, extends, file))
-    for rule, service_name, entry, files in found:
+            users.setdefault(strings(found.value), []).append((service.name, service.line_of("profiles")))
+    for names, found_in in users.items():
         yield Finding(
-            rule, Severity.ADVICE, service_name, entry.line,
-            f"Takes part of its description from {files}, which this review has not read.",
-            "Review that file too; it must be in the repository.",
+            Rule.PROFILES, Severity.ADVICE, found_in[0][0], found_in[0][1], f"profiles: {', '.join(names)}",
+            "The panel starts no profile unless COMPOSE_PROFILES in its environment says so.",
+            "Set COMPOSE_PROFILES in the panel's environment if the services are needed.",
+            also=tuple(name for name, _ in found_in[1:]),
         )  # fmt: skip
 
 
-def _included(entry: Entry) -> str:
-    listed = list(strings(entry.value))
-    for item in items(entry.value):
-        if path := get(item, "path"):
-            listed += strings(path.value)
-    return ", ".join(listed)
+def domain_services(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """Services that a domain leads to and that are not there."""
+    for name in setting.public:
+        if stack.service(name) is None and not stack.in_parts:
+            yield Finding(
+                Rule.DOMAIN_SERVICE, Severity.MUST_FIX, "", line_of(stack.document.root), name,
+                "A domain leads to this service, and the file has none of that name: the panel refuses to deploy.",
+                f"Name one of {', '.join(service.name for service in stack.services)} in config.toml.",
+            )  # fmt: skip
+
+
+def needed_variables(stack: Stack) -> dict[str, int]:
+    """Names of variables that have no default, and passed-through ones, each with its first line."""
+    needed: dict[str, int] = {}
+    for node in scalars(stack.document.root):
+        try:
+            used = list(variables(node.value)) if "$" in node.value else []
+        except InterpolationError:
+            continue
+        for variable in used:
+            if variable.default is None and not variable.replaced_if_set:
+                needed.setdefault(variable.name, line_of(node))
+    for service in stack.services:
+        for passed in service.environment:
+            if passed.value is None and passed.name:
+                needed.setdefault(passed.name, passed.line)
+    return dict(sorted(needed.items()))
 
 
 def variables_to_set(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Variables that nothing sets, and values that compose refuses."""
-    missing: dict[str, int] = {}
     for node in scalars(stack.document.root):
         try:
-            used = list(variables(node.value)) if "$" in node.value else []
+            list(variables(node.value)) if "$" in node.value else []
         except InterpolationError as error:
             yield Finding(
-                "interpolation", Severity.MUST_FIX, "", line_of(node), f"Compose refuses this value: {error}.",
+                Rule.INTERPOLATION, Severity.MUST_FIX, "", line_of(node), str(error),
+                "Compose refuses this value, and with it the whole file.",
                 "Write `$$` for a dollar sign, or mend the variable.",
             )  # fmt: skip
-            continue
-        for variable in used:
-            known = setting.variables is not None and variable.name in setting.variables
-            if variable.default is None and not variable.replaced_if_set and not known:
-                missing.setdefault(variable.name, line_of(node))
+    known = setting.variables
+    missing = {
+        name: line for name, line in needed_variables(stack).items() if known is None or name not in known
+    }
     if missing:
-        names = ", ".join(sorted(missing))
-        what = "are used" if setting.variables is None else "are not set anywhere"
         yield Finding(
-            "variables", Severity.MUST_FIX if setting.variables is not None else Severity.ADVICE, "",
-            min(missing.values()),
-            f"{len(missing)} variables without a default {what}: {names}. Compose puts nothing in their place.",
+            Rule.VARIABLES, Severity.ADVICE if known is None else Severity.MUST_FIX, "", min(missing.values()),
+            ", ".join(missing),
+            f"{len(missing)} variable{'s' if len(missing) > 1 else ''} without a default"
+            + (" must come from the panel's environment." if known is None else " and without a value.")
+            + " Compose puts an empty text in place of one that is missing.",
             "Set each in the panel's environment.",
         )  # fmt: skip

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-from wizard.compose import exposure_rules, mount_rules, project_rules, runtime_rules
-from wizard.compose.document import ComposeError
-from wizard.compose.finding import Edit, Finding, Severity
+from wizard.compose import code_rules, data_rules, exposure_rules, file_rules, project_rules, runtime_rules
+from wizard.compose.document import Document
+from wizard.compose.finding import Edit, Finding, Severity, inverse
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Stack, read
 
-Rule = Callable[[Stack, Setting], Iterator[Finding]]
-
-RULES: tuple[Rule, ...] = (
-    mount_rules.code_only_by_mount,
-    mount_rules.code_mounts,
-    mount_rules.data_in_clone,
-    mount_rules.host_paths,
-    mount_rules.data_volumes,
+RULES: tuple[Callable[[Stack, Setting], Iterator[Finding]], ...] = (
+    code_rules.code_only_by_mount,
+    code_rules.code_mounts,
+    data_rules.binds_of_the_clone,
+    data_rules.host_paths,
+    data_rules.data_volumes,
     exposure_rules.published_ports,
     exposure_rules.secrets_in_file,
     exposure_rules.host_power,
+    exposure_rules.host_services,
+    exposure_rules.fixed_subnets,
+    file_rules.env_files,
+    file_rules.secret_files,
+    file_rules.other_files,
+    file_rules.undefined_names,
+    file_rules.duplicate_keys,
     project_rules.project_name,
     project_rules.container_names,
-    project_rules.env_files,
     project_rules.networks,
     project_rules.build_contexts,
     project_rules.repeated_builds,
     project_rules.profiles,
-    project_rules.other_files,
+    project_rules.domain_services,
     project_rules.variables_to_set,
     runtime_rules.health_checks,
     runtime_rules.restart_policies,
@@ -39,20 +42,19 @@ RULES: tuple[Rule, ...] = (
     runtime_rules.floating_images,
 )
 _ORDER = list(Severity)
-_LARGEST = 2_000_000
-_COMPOSE = ("docker-compose", "compose")
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Findings by severity, then by line."""
+    """Findings by severity, then by line. `variables` are those that must come from the environment."""
 
     text: str
     services: tuple[str, ...]
     findings: tuple[Finding, ...]
+    variables: tuple[str, ...] = ()
 
     def of(self, service: str) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if service in (finding.service, *finding.also))
+        return tuple(finding for finding in self.findings if service in finding.services)
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
@@ -62,61 +64,62 @@ class Review:
 
 def review(text: str, setting: Setting | None = None) -> Review:
     """Raises ComposeError for what is no compose file."""
-    stack = read(text)
-    found = {
-        finding.id: finding for rule in RULES for finding in rule(stack, setting or Setting(siblings=()))
-    }
+    setting = setting or Setting()
+    stack = read(text, setting)
+    found: dict[str, Finding] = {}
+    for rule in RULES:
+        for finding in rule(stack, setting):
+            while finding.id in found:
+                finding = replace(finding, number=finding.number + 1)
+            found[finding.id] = _safe(stack.document, finding)
     ordered = sorted(found.values(), key=lambda f: (_ORDER.index(f.severity), f.line, f.rule))
-    return Review(text, tuple(service.name for service in stack.services), tuple(ordered))
+    names = tuple(service.name for service in stack.services)
+    return Review(text, names, tuple(ordered), tuple(project_rules.needed_variables(stack)))
 
 
-def read_file(path: Path) -> str:
-    """The file's text. Raises ComposeError for what cannot be read."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise ComposeError(
-                f"{path.name} is larger than a compose file can be", next="Give the compose file itself."
-            )
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ComposeError(f"{path.name} is not a text file in UTF-8", str(error.reason)) from error
-    except OSError as error:
-        raise ComposeError(f"{path} cannot be read", error.strerror or "", "Check the path.") from error
+def _safe(document: Document, finding: Finding) -> Finding:
+    """Without its edits if they would take away an anchor that is used elsewhere."""
+    if not takes_anchor(document, finding.edits):
+        return finding
+    advice = f"{finding.advice} By hand: its `&` anchor is used elsewhere in the file."
+    return replace(finding, edits=(), values=(), advice=advice)
 
 
-def setting_of(path: Path, *, memory_mb: int = 0, variables: frozenset[str] | None = None) -> Setting:
-    """What the file's surroundings tell: compose files beside it, its place in a repository."""
-    siblings = tuple(
-        sorted(
-            other.name
-            for other in path.absolute().parent.glob("*.y*ml")
-            if other.name != path.name and other.name.startswith(_COMPOSE)
-        )
+def takes_anchor(document: Document, edits: tuple[Edit, ...]) -> bool:
+    removed = [(edit.start, edit.end) for edit in edits if "&" in edit.before]
+    if not removed:
+        return False
+    gone = [(edit.start, edit.end) for edit in edits]
+    return any(
+        not any(first <= place < last for first, last in gone)
+        for made, used in document.anchors.items()
+        if any(first <= made < last for first, last in removed)
+        for place in used
     )
-    root = next((up for up in path.absolute().parents if (up / ".git").exists()), None)
-    folder = str(path.absolute().parent.relative_to(root)) if root else None
-    return Setting("" if folder == "." else folder, siblings, memory_mb, variables)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """What `compose --json` prints for a finding."""
+    """What `compose --json` prints for a finding. Secrets that an edit takes out are not shown."""
+    undo = inverse(finding.edits)
     return {
         "id": finding.id,
         "service": finding.service,
         "also": list(finding.also),
         "line": finding.line,
         "severity": finding.severity.value,
-        "rule": finding.rule,
+        "rule": finding.rule.value,
+        "what": finding.what,
         "why": finding.why,
         "advice": finding.advice,
         "edit": [_edit_json(edit) for edit in finding.edits] or None,
+        "undo": [_edit_json(edit) for edit in undo] or None,
+        "sets": [name for name, _ in finding.values],
     }
 
 
 def _edit_json(edit: Edit) -> dict[str, Any]:
-    return {
-        "start": edit.start,
-        "before": edit.before,
-        "after": edit.after,
-        "undo": {"start": edit.undo.start, "before": edit.undo.before, "after": edit.undo.after},
-    }
+    """`before` or `after` is null where it holds a secret; the file itself has it."""
+    before, after = edit.before, edit.header + edit.after
+    if edit.secret:
+        before, after = (None, after) if "${" in after else (before, None)  # type: ignore[assignment]
+    return {"start": edit.start, "end": edit.end, "before": before, "after": after}

@@ -3,98 +3,192 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from yaml.nodes import MappingNode, SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.document import Entry, entries, parse, plain, scalar, scalars
-from wizard.compose.finding import Edit, Finding, apply
-from wizard.compose.review import Review, review
+from wizard.compose.document import Document, entries, meaning, parse, scalars
+from wizard.compose.exposure_rules import PASSWORD_IN_ADDRESS
+from wizard.compose.finding import Edit, Finding, apply, settled
+from wizard.compose.review import Review, review, takes_anchor
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Service, read
 from wizard.errors import WizardError
 
-_LISTS = ("volumes", "ports", "env_file", "environment", "networks")
+HIDDEN = "••••••"
+_LISTS = ("volumes", "ports", "env_file", "environment")
 
 
-def rewrite(found: Review, declined: Collection[str] = ()) -> str:
-    """The file with every proposed edit but those of `declined` findings (by id).
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """`text` with the edits of `accepted` findings, `declined` are those that had an edit and were left.
 
-    Raises WizardError if the result would say something else about a service that no finding names.
+    `edits` speak of the reviewed text; `finding.inverse` takes them back. `values` must be in the panel's
+    environment, by name: they stood in the file. `diff` is for reading, with those values hidden.
     """
-    taken = [finding for finding in found.findings if finding.id not in declined]
-    text = apply(found.text, [edit for finding in taken for edit in finding.edits])
-    text = _without_empty_keys(text)
-    _hold(found.text, text, taken)
-    return text
+
+    text: str
+    findings: tuple[Finding, ...]
+    accepted: tuple[Finding, ...]
+    declined: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
+    values: tuple[tuple[str, str], ...] = field(repr=False)
+    diff: str
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.edits)
+
+    @property
+    def by_hand(self) -> tuple[Finding, ...]:
+        """Findings without an edit: a person has to decide."""
+        return tuple(finding for finding in self.findings if not finding.edits)
 
 
-def for_production(text: str, setting: Setting | None = None, declined: Collection[str] = ()) -> str:
-    """Review and rewrite in one."""
-    return rewrite(review(text, setting), declined)
+def prepare(
+    text: str,
+    setting: Setting | None = None,
+    accepted: Collection[str] | None = None,
+    *,
+    declined: Collection[str] = (),
+    name: str = "docker-compose.yml",
+) -> Rewritten:
+    """Review and rewrite in one. `accepted` and `declined` hold ids or rules of findings; None accepts all.
+
+    Raises ComposeError for what is no compose file, and WizardError if the result would say something else
+    about a service that no accepted edit touches.
+    """
+    return rewrite(review(text, setting), accepted, declined=declined, name=name)
 
 
-def diff(before: str, after: str, name: str) -> str:
-    """A unified diff; empty when nothing changes."""
-    return "".join(
-        difflib.unified_diff(
-            before.splitlines(keepends=True),
-            after.splitlines(keepends=True),
-            f"{name} (now)",
-            f"{name} (production)",
-        )
+def rewrite(
+    found: Review,
+    accepted: Collection[str] | None = None,
+    *,
+    declined: Collection[str] = (),
+    name: str = "docker-compose.yml",
+) -> Rewritten:
+    """See `prepare`."""
+    offered = [finding for finding in found.findings if finding.edits]
+    taken = [
+        finding
+        for finding in offered
+        if not _named(finding, declined) and (accepted is None or _named(finding, accepted))
+    ]
+    changes = _without_bare_keys(found.text, [edit for finding in taken for edit in finding.edits])
+    text = apply(found.text, changes)
+    if changes:
+        _hold(found.text, text, changes)
+    values = tuple(dict(pair for finding in taken for pair in finding.values).items())
+    return Rewritten(
+        text,
+        found.findings,
+        tuple(taken),
+        tuple(finding for finding in offered if finding not in taken),
+        changes,
+        values,
+        diff(found.text, text, name, {value for one in found.findings for _, value in one.values}),
     )
 
 
-def _without_empty_keys(text: str) -> str:
-    """A list whose items were all removed by different findings leaves a bare key: remove that too."""
+def _named(finding: Finding, names: Collection[str]) -> bool:
+    return finding.id in names or finding.rule.value in names
+
+
+def diff(before: str, after: str, name: str, secrets: Collection[str] = ()) -> str:
+    """A unified diff, for reading; empty when nothing changes."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{name} (now)", f"{name} (production)", lineterm=""
+    )
+    return "".join(f"{_hidden(line, secrets)}\n" for line in lines)
+
+
+def _hidden(line: str, secrets: Collection[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        line = re.sub(rf"(?<=[=:\s'\"-]){re.escape(secret)}(?=$|[\s'\"}},])", HIDDEN, line)
+    return PASSWORD_IN_ADDRESS.sub(lambda found: found[0].replace(found["password"], HIDDEN), line)
+
+
+def _without_bare_keys(text: str, changes: list[Edit]) -> tuple[Edit, ...]:
+    """A list all of whose items go would leave a bare key, which compose refuses: the key goes too."""
     document = parse(text)
-    removals: list[Edit] = []
-    for service in entries(document.section("services")):
-        for entry in entries(service.value, merged=False):
-            if entry.key in _LISTS and _bare(entry) and (edit := edits.remove_entry(document, entry)):
-                removals.append(edit)
-    return apply(text, removals)
+    removed = [(edit.start, edit.end) for edit in changes if edit.removes]
+    more: list[Edit] = []
+    done: set[int] = set()
+    for owner in _owners(document):
+        for entry in entries(owner, merged=False):
+            value = entry.value
+            if entry.key not in _LISTS or not isinstance(value, SequenceNode) or not value.value:
+                continue
+            if id(value) in done or entry.aliased:
+                continue
+            done.add(id(value))
+            if all(_gone(document.start(item), removed) for item in value.value):
+                more += _emptied(document, entry.key, edits.remove_entry(document, entry), changes)
+    return settled([*changes, *more])
 
 
-def _bare(entry: Entry) -> bool:
-    return scalar(entry.value) is None and plain(entry.value) in (
-        None,
-        [],
-        {},
-        ("tag:yaml.org,2002:null", ""),
-    )
+def _owners(document: Document) -> list[MappingNode]:
+    """Services, and what they are merged from."""
+    found: list[MappingNode] = []
+    waiting = [value for _, value in document.root.value if isinstance(value, MappingNode)]
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            found.append(node)
+            waiting += [value for _, value in node.value if isinstance(value, MappingNode)]
+    return found
 
 
-def _hold(before: str, after: str, taken: Collection[Finding]) -> None:
+def _gone(position: int, removed: list[tuple[int, int]]) -> bool:
+    return any(start <= position < end for start, end in removed)
+
+
+def _emptied(document: Document, key: str, whole: tuple[Edit, ...], changes: list[Edit]) -> tuple[Edit, ...]:
+    if not whole or not takes_anchor(document, (*changes, *whole)):
+        return whole
+    edit = whole[0]
+    head, _, rest = edit.before.partition(":")
+    anchor = next(word for word in rest.split() if word.startswith("&"))
+    return (Edit(edit.start, edit.end, edit.before, f"{head}: {anchor} []{document.newline}"),)
+
+
+def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
     """A service may only mean something else where an edit touched what it is made of, anchors included."""
     old_stack = read(before)
-    old = {service.name: plain(service.node) for service in old_stack.services}
-    new = {service.name: plain(service.node) for service in read(after).services}
+    old = {service.name: meaning(service.node) for service in old_stack.services}
+    new = {service.name: meaning(service.node) for service in read(after).services}
     if set(old) != set(new):
         raise WizardError(
             "The rewritten file would have other services", next="Keep the file and report this."
         )
-    named = {name for finding in taken if finding.edits for name in (finding.service, *finding.also)}
-    touched = _touched_lines(before, taken)
+    touched = _touched_lines(before, changes)
     for service in old_stack.services:
-        changed = old[service.name] != new[service.name]
-        if changed and service.name not in named and not touched & _lines_of(service):
+        if old[service.name] != new[service.name] and not touched & _lines_of(service):
             raise WizardError(
                 f"The rewritten file would change the service {service.name}, which no edit touches",
                 next="Keep the file and report this.",
             )
 
 
-def _touched_lines(text: str, taken: Collection[Finding]) -> set[int]:
+def _touched_lines(text: str, changes: Collection[Edit]) -> set[int]:
+    """Lines, and those before them: an insertion belongs to what stands above it."""
     touched: set[int] = set()
-    for finding in taken:
-        for edit in finding.edits:
-            first = text.count("\n", 0, edit.start)
-            touched.update(range(first, first + edit.before.count("\n") + 1))
+    for edit in changes:
+        first = text.count("\n", 0, edit.start)
+        touched.update(range(first - (edit.start == edit.end), first + edit.before.count("\n") + 1))
     return touched
 
 
 def _lines_of(service: Service) -> set[int]:
     """Every line that a service is made of, wherever anchors and `extends` take it from."""
-    made_of = (service.node, *service.extended)
-    return {int(node.start_mark.line) for part in made_of for node in scalars(part)}
+    lines: set[int] = set()
+    for part in service.chain:
+        for node in scalars(part):
+            lines.update(range(int(node.start_mark.line), int(node.end_mark.line) + 1))
+    return lines

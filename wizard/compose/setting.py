@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,9 @@ class Setting:
     `siblings` are names of compose files beside it. `memory_mb` is the new host's memory, 0 if unknown.
     `variables` are the names that the panel's environment will hold; None if that is not known yet.
     `project` is the compose project's name on the old host, which prefixes its volumes.
+    `public` are the services that get a domain in the panel.
+    `files` are texts of files that this one refers to (extended and included ones, Dockerfiles), by their
+    path from the compose file's folder.
     """
 
     folder: str | None = None
@@ -19,7 +24,42 @@ class Setting:
     memory_mb: int = 0
     variables: frozenset[str] | None = None
     project: str = ""
+    public: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
-    def leaves_repository(self, ups: int) -> bool:
-        """Whether climbing `ups` folders from the compose file ends outside of the repository."""
-        return self.folder is not None and ups > len([part for part in self.folder.split("/") if part])
+    @property
+    def depth(self) -> int | None:
+        """How many folders below the top of the repository the compose file lies."""
+        return None if self.folder is None else len([part for part in self.folder.split("/") if part])
+
+    def leaves_repository(self, path: str) -> bool:
+        """Whether the relative `path` surely ends outside of the repository."""
+        return self.depth is not None and climb(path)[0] > self.depth
+
+    def file(self, path: str) -> str | None:
+        return self.files.get(posixpath.normpath(path))
+
+
+def climb(path: str) -> tuple[int, list[str]]:
+    """How many folders up, and then down which way."""
+    parts = [part for part in posixpath.normpath(path).split("/") if part != "."]
+    ups = sum(part == ".." for part in parts)
+    return ups, parts[ups:]
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether the relative `path` surely lies in the relative `folder`, both seen from the compose file."""
+    path_ups, path_rest = climb(path)
+    folder_ups, folder_rest = climb(folder)
+    if not folder_rest:
+        return path_ups <= folder_ups
+    return path_ups == folder_ups and path_rest[: len(folder_rest)] == folder_rest
+
+
+def below(path: str, folder: str) -> str | None:
+    """`path` as seen from `folder`, which holds it; None where names are missing to tell that."""
+    path_ups, path_rest = climb(path)
+    folder_ups, folder_rest = climb(folder)
+    if path_ups == folder_ups and inside(path, folder):
+        return "/".join(path_rest[len(folder_rest) :]) or "."
+    return None

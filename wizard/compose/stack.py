@@ -1,15 +1,15 @@
-"""What a compose file describes: services with their mounts, ports and environment, in both syntaxes."""
+"""What a compose file describes: services as they are after merging and extending."""
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from wizard.compose import syntax
 from wizard.compose.document import (
     ComposeError,
     Document,
@@ -17,86 +17,59 @@ from wizard.compose.document import (
     entries,
     get,
     items,
-    line_of,
     parse,
     scalar,
     strings,
     value_of,
 )
-from wizard.compose.interpolation import InterpolationError, substitute
+from wizard.compose.setting import Setting
+from wizard.compose.syntax import Mount, Port, Variable
 
-
-class MountKind(StrEnum):
-    BIND = "bind"
-    VOLUME = "volume"
-    TMPFS = "tmpfs"
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """`source` is as written; `index` is its place in the list that holds it."""
-
-    kind: MountKind
-    source: str
-    target: str
-    read_only: bool
-    line: int
-    index: int
-    node: Node
-
-    @property
-    def relative(self) -> bool:
-        """Inside the clone, which the panel deletes at each deployment."""
-        return self.kind is MountKind.BIND and self.source.startswith(".")
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """`published` is "" when Docker chooses one; `host` is the address it is bound to, "" for all."""
-
-    target: str
-    published: str
-    host: str
-    protocol: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    name: str
-    value: str | None
-    line: int
-    node: Node
+_ENDS = re.compile(
+    r"(?:^|[-_])(?:init|setup|migrat\w*|seed|bootstrap|configurator|installer?|create)(?:$|[-_])", re.I
+)
+_DEEPEST = 20
 
 
 @dataclass(frozen=True)
 class Service:
+    """`chain` is the service's mapping and those of this file that it extends, nearest first.
+
+    `foreign` are mappings of other files that it extends; `unread` names a file that was not there to read.
+    """
+
     name: str
     entry: Entry
-    extended: tuple[MappingNode, ...] = ()
-    """Services of the same file that it extends, nearest first."""
+    chain: tuple[MappingNode, ...]
+    foreign: tuple[MappingNode, ...] = ()
+    unread: str = ""
 
     @property
     def node(self) -> MappingNode:
-        assert isinstance(self.entry.value, MappingNode)
-        return self.entry.value
+        return self.chain[0]
 
     @property
     def line(self) -> int:
         return self.entry.line
 
+    def here(self, key: str) -> Entry | None:
+        """The entry as far as this file says it: what an edit may touch."""
+        return next((found for node in self.chain if (found := get(node, key))), None)
+
     def get(self, key: str) -> Entry | None:
-        for node in (self.node, *self.extended):
-            if found := get(node, key):
-                return found
-        return None
+        found = self.here(key)
+        return found or next((found for node in self.foreign if (found := get(node, key))), None)
+
+    def parts(self, key: str) -> tuple[Entry, ...]:
+        """Every entry of this file that compose joins into one list or mapping."""
+        return tuple(found for node in self.chain if (found := get(node, key)))
 
     def text(self, key: str) -> str | None:
         found = self.get(key)
         return scalar(found.value) if found else None
 
     def line_of(self, key: str) -> int:
-        found = self.get(key)
+        found = self.here(key)
         return found.line if found else self.line
 
     @cached_property
@@ -113,19 +86,26 @@ class Service:
         return written if written is not None else value_of(found.value, "context") or "."
 
     @cached_property
+    def dockerfile(self) -> str:
+        """From the build's context."""
+        found = self.get("build")
+        return (value_of(found.value, "dockerfile") if found else None) or "Dockerfile"
+
+    @cached_property
     def mounts(self) -> tuple[Mount, ...]:
-        found = self.get("volumes")
-        return tuple(_mounts(found.value)) if found else ()
+        return tuple(mount for entry in self.parts("volumes") for mount in syntax.mounts(entry))
 
     @cached_property
     def ports(self) -> tuple[Port, ...]:
-        found = self.get("ports")
-        return tuple(_ports(found.value)) if found else ()
+        return tuple(port for entry in self.parts("ports") for port in syntax.ports(entry))
 
     @cached_property
     def environment(self) -> tuple[Variable, ...]:
-        found = self.get("environment")
-        return tuple(_environment(found.value)) if found else ()
+        found: dict[str, Variable] = {}
+        for entry in self.parts("environment"):
+            for variable in syntax.variables(entry.value):
+                found.setdefault(variable.name, variable)
+        return tuple(found.values())
 
     @cached_property
     def depends_on(self) -> dict[str, str]:
@@ -140,6 +120,34 @@ class Service:
             for entry in entries(found.value)
         }
 
+    @cached_property
+    def ends(self) -> bool:
+        """Whether it is made to run once and end, as far as it says so itself."""
+        deploy = self.get("deploy")
+        policy = get(deploy.value, "restart_policy") if deploy else None
+        told = value_of(policy.value, "condition") if policy else None
+        restart = self.text("restart")
+        if restart == "no" or told == "none":
+            return True
+        return restart in (None, "on-failure") and told is None and bool(_ENDS.search(self.name))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One value that several services have: through an anchor, a merge or `extends`."""
+
+    value: Node
+    places: tuple[Entry, ...]
+    services: tuple[Service, ...]
+
+    @property
+    def line(self) -> int:
+        return self.places[0].line
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.services)
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -151,26 +159,55 @@ class Stack:
 
     @cached_property
     def one_shots(self) -> frozenset[str]:
-        """Services that are meant to end: others wait for their completion, or they are not restarted."""
+        """Services that are meant to end: others wait for their completion, or they say so."""
         awaited = {
             name
             for service in self.services
             for name, condition in service.depends_on.items()
             if condition == "service_completed_successfully"
         }
-        return frozenset(
-            awaited | {service.name for service in self.services if service.text("restart") == "no"}
-        )
+        return frozenset(awaited | {service.name for service in self.services if service.ends})
+
+    @property
+    def running(self) -> tuple[Service, ...]:
+        """Services that are meant to stay up."""
+        return tuple(service for service in self.services if service.name not in self.one_shots)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether other files add to this one, so that what is missing here may be there."""
+        return get(self.document.root, "include") is not None
 
     def volume(self, name: str) -> Entry | None:
         return get(self.document.section("volumes"), name)
 
+    def shared(self, key: str) -> Iterator[Shared]:
+        """What stands at `key`, once for all services that have the same."""
+        found: dict[int, tuple[Node, dict[int, Entry], dict[str, Service]]] = {}
+        for service in self.services:
+            for entry in service.parts(key):
+                _, places, users = found.setdefault(id(entry.value), (entry.value, {}, {}))
+                places.setdefault(id(entry.key_node), entry)
+                users.setdefault(service.name, service)
+        for value, places, users in found.values():
+            yield Shared(value, tuple(places.values()), tuple(users.values()))
 
-def read(text: str) -> Stack:
+    def mounts(self) -> Iterator[tuple[Mount, tuple[Service, ...]]]:
+        """Every mount once, with the services that have it."""
+        found: dict[int, tuple[Mount, dict[str, Service]]] = {}
+        for service in self.services:
+            for mount in service.mounts:
+                _, users = found.setdefault(id(mount.node), (mount, {}))
+                users.setdefault(service.name, service)
+        for mount, users in found.values():
+            yield mount, tuple(users.values())
+
+
+def read(text: str, setting: Setting | None = None) -> Stack:
     """Raises ComposeError, with the line, for what no compose could read."""
     document = parse(text)
     found = get(document.root, "services")
-    if found is None:
+    if found is None or (isinstance(found.value, ScalarNode) and scalar(found.value) is None):
         if get(document.root, "include"):
             return Stack(document, ())
         raise ComposeError(
@@ -182,138 +219,53 @@ def read(text: str) -> Stack:
     for entry in listed:
         if not isinstance(entry.value, MappingNode):
             raise ComposeError(f"The service {entry.key!r} is not a mapping", line=entry.line)
-    by_name = {entry.key: entry for entry in listed}
-    services = tuple(Service(entry.key, entry, _extended(entry, by_name)) for entry in listed)
+    services = tuple(_service(entry, document, setting or Setting()) for entry in listed)
     return Stack(document, services)
 
 
-def _extended(entry: Entry, by_name: dict[str, Entry]) -> tuple[MappingNode, ...]:
-    chain: list[MappingNode] = []
-    seen = {entry.key}
-    while extends := get(entry.value, "extends"):
-        if value_of(extends.value, "file") is not None:
+def _service(entry: Entry, document: Document, setting: Setting) -> Service:
+    assert isinstance(entry.value, MappingNode)
+    chain, foreign, unread = [entry.value], list[MappingNode](), ""
+    node, root, seen = entry.value, document.root, {id(entry.value)}
+    for _ in range(_DEEPEST):
+        extends = get(node, "extends")
+        if extends is None:
             break
+        file = value_of(extends.value, "file")
+        if file is not None:
+            other = _other(file, setting)
+            if other is None:
+                unread = file
+                break
+            root = other.root
         name = scalar(extends.value) or value_of(extends.value, "service") or ""
-        if name in seen or name not in by_name:
+        services = get(root, "services")
+        base = get(services.value, name) if services else None
+        if base is None or not isinstance(base.value, MappingNode) or id(base.value) in seen:
             break
-        seen.add(name)
-        entry = by_name[name]
-        assert isinstance(entry.value, MappingNode)
-        chain.append(entry.value)
-    return tuple(chain)
+        node = base.value
+        seen.add(id(node))
+        (chain if root is document.root else foreign).append(node)
+    return Service(entry.key, entry, tuple(chain), tuple(foreign), unread)
 
 
-def split_outside_braces(text: str) -> list[str]:
-    """Split at colons, but not at those inside ${…}."""
-    parts, depth, start = [], 0, 0
-    for position, letter in enumerate(text):
-        if text.startswith("${", position):
-            depth += 1
-        elif letter == "}" and depth:
-            depth -= 1
-        elif letter == ":" and not depth:
-            parts.append(text[start:position])
-            start = position + 1
-    parts.append(text[start:])
-    return parts
-
-
-def _mounts(node: Node) -> Iterator[Mount]:
-    for index, item in enumerate(items(node)):
-        if isinstance(item, ScalarNode):
-            yield _short_mount(item, index)
-        elif isinstance(item, MappingNode):
-            kind = value_of(item, "type") or "volume"
-            yield Mount(
-                MountKind(kind) if kind in set(MountKind) else MountKind.VOLUME,
-                value_of(item, "source") or value_of(item, "src") or "",
-                value_of(item, "target") or value_of(item, "destination") or "",
-                (value_of(item, "read_only") or "").lower() == "true",
-                line_of(item),
-                index,
-                item,
-            )
-
-
-def _short_mount(item: ScalarNode, index: int) -> Mount:
-    parts = split_outside_braces(item.value)
-    if len(parts) == 1:
-        return Mount(MountKind.VOLUME, "", parts[0], False, line_of(item), index, item)
-    source, target = parts[0], parts[1]
-    options = parts[2].split(",") if len(parts) > 2 else []
-    return Mount(
-        MountKind.BIND if is_path(source) else MountKind.VOLUME,
-        source,
-        target,
-        "ro" in options,
-        line_of(item),
-        index,
-        item,
-    )
-
-
-def is_path(source: str) -> bool:
-    """Compose takes a source for a path when it begins like one; a variable may hold either."""
-    return source.startswith((".", "/", "~", "${", "$"))
-
-
-def resolved(source: str) -> str:
-    """`source` with the defaults of its variables, for judging it; unchanged if that fails."""
+def _other(file: str, setting: Setting) -> Document | None:
+    text = setting.file(file)
+    if text is None:
+        return None
     try:
-        return substitute(source, {}) or source
-    except InterpolationError:
-        return source
+        return parse(text)
+    except ComposeError:
+        return None
 
 
-def _ports(node: Node) -> Iterator[Port]:
-    for item in items(node):
-        if isinstance(item, ScalarNode):
-            yield _short_port(item)
-        elif isinstance(item, MappingNode):
-            yield Port(
-                value_of(item, "target") or "",
-                value_of(item, "published") or "",
-                value_of(item, "host_ip") or "",
-                value_of(item, "protocol") or "tcp",
-                line_of(item),
-            )
-
-
-def _short_port(item: ScalarNode) -> Port:
-    text, _, protocol = item.value.partition("/")
-    host = ""
-    if text.startswith("["):
-        host, _, text = text[1:].partition("]")
-        text = text.lstrip(":")
-    parts = split_outside_braces(text)
-    if len(parts) >= 3:
-        host, parts = parts[0], parts[1:]
-    published = parts[0] if len(parts) > 1 else ""
-    return Port(parts[-1], published, host, protocol or "tcp", line_of(item))
-
-
-def _environment(node: Node) -> Iterator[Variable]:
-    if isinstance(node, MappingNode):
-        for entry in entries(node):
-            yield Variable(entry.key, scalar(entry.value), entry.line, entry.value)
-    for item in items(node):
-        text = scalar(item)
-        if text is not None:
-            name, equals, value = text.partition("=")
-            yield Variable(name, value if equals else None, line_of(item), item)
-
-
-def inside(path: str, folder: str) -> bool:
-    """Whether the relative `path` surely lies in the relative `folder`, both seen from the compose file."""
-    path_ups, path_rest = _climb(path)
-    folder_ups, folder_rest = _climb(folder)
-    if not folder_rest:
-        return path_ups <= folder_ups
-    return path_ups == folder_ups and path_rest[: len(folder_rest)] == folder_rest
-
-
-def _climb(path: str) -> tuple[int, list[str]]:
-    """How many folders up, and then down which way."""
-    parts = [part for part in posixpath.normpath(path).split("/") if part != "."]
-    ups = sum(part == ".." for part in parts)
-    return ups, parts[ups:]
+def included(document: Document) -> tuple[str, ...]:
+    """The files that `include` names."""
+    found = get(document.root, "include")
+    if found is None:
+        return ()
+    listed = list(strings(found.value))
+    for item in items(found.value):
+        if path := get(item, "path"):
+            listed += strings(path.value)
+    return tuple(listed)

@@ -1,0 +1,176 @@
+"""Rules about files beside this one, and about names that lead nowhere."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from yaml.nodes import Node, ScalarNode, SequenceNode
+
+from wizard.compose import edits
+from wizard.compose.document import duplicates, entries, get, items, line_of, scalar, value_of
+from wizard.compose.finding import Edit, Finding, Rule, Severity
+from wizard.compose.setting import Setting
+from wizard.compose.stack import Service, Shared, Stack, included
+from wizard.compose.syntax import MountKind, resolved
+
+_OVERRIDE = re.compile(r"^(?:docker-)?compose\.override\.ya?ml$")
+
+
+def env_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """The panel writes one `.env` beside the compose file; every other one is missing."""
+    for shared in stack.shared("env_file"):
+        listed = list(_env_paths(shared.value))
+        missing = [
+            (index, node, path) for index, node, path, needed in listed if needed and not _is_panels(path)
+        ]
+        if not missing:
+            continue
+        has_own = any(_is_panels(path) for _, _, path, _ in listed)
+        yield Finding(
+            Rule.ENV_FILE, Severity.MUST_FIX, shared.names[0], line_of(missing[0][1]),
+            f"env_file: {', '.join(path for _, _, path in missing)}",
+            "The panel writes the environment to `.env` beside the compose file and to no other file. Unless this one "
+            "is committed, and then everybody with the repository has it, compose stops: it is missing.",
+            "Read `.env`, and give the variables in the panel's environment.",
+            _to_panels(stack, shared, missing, has_own), shared.names[1:],
+        )  # fmt: skip
+
+
+def _is_panels(path: str) -> bool:
+    return posixpath.normpath(resolved(path)) == ".env"
+
+
+def _env_paths(value: Node) -> Iterator[tuple[int, ScalarNode, str, bool]]:
+    """Place in the list, node and text of the path, and whether compose stops without the file."""
+    if isinstance(value, ScalarNode) and value.value:
+        yield 0, value, value.value, True
+    for index, item in enumerate(items(value)):
+        if isinstance(item, ScalarNode):
+            yield index, item, item.value, True
+            continue
+        path = get(item, "path")
+        if path and isinstance(path.value, ScalarNode):
+            yield index, path.value, path.value.value, value_of(item, "required") != "false"
+
+
+def _to_panels(
+    stack: Stack, shared: Shared, missing: list[tuple[int, ScalarNode, str]], has_own: bool
+) -> tuple[Edit, ...]:
+    """The first path becomes `.env`; the others, which would repeat it, go."""
+    changes = []
+    for number, (index, node, _) in enumerate(missing):
+        if (number == 0 and not has_own) or not isinstance(shared.value, SequenceNode):
+            changes.append(edits.replace(stack.document, node, ".env"))
+        else:
+            changes.append(edits.remove_item(stack.document, shared.value, index))
+    return tuple(edit for change in changes for edit in change) if all(changes) else ()
+
+
+def secret_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """Files of `secrets:` that a clone does not hold."""
+    for entry in entries(stack.document.section("secrets")):
+        path = value_of(entry.value, "file")
+        if path is None:
+            continue
+        users = [service.name for service in stack.services if entry.key in _names(service, "secrets")]
+        yield Finding(
+            Rule.SECRET_FILE, Severity.MUST_FIX, users[0] if users else "", entry.line, f"{entry.key}: {path}",
+            "The secret is read from a file beside the compose file. A clone holds it only if it is committed, and then "
+            "everybody with the repository has it.",
+            f"Take it from the panel's environment: `environment: {re.sub(r'[^A-Za-z0-9]+', '_', entry.key).upper()}` "
+            "in place of `file:`.",
+            also=tuple(users[1:]),
+        )  # fmt: skip
+
+
+def other_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """`include` and `extends` from files: reviewed where they are, not here."""
+    found = get(stack.document.root, "include")
+    if found is not None:
+        yield Finding(
+            Rule.OTHER_FILE, Severity.ADVICE, "", found.line, f"include: {', '.join(included(stack.document))}",
+            "Part of the stack stands in another file, which this review does not change.",
+            "Review that file too; it must be in the repository.",
+        )  # fmt: skip
+    for shared in stack.shared("extends"):
+        file = value_of(shared.value, "file")
+        if file is None:
+            continue
+        read = setting.file(file) is not None
+        yield Finding(
+            Rule.OTHER_FILE, Severity.ADVICE, shared.names[0], shared.line, f"extends: {file}",
+            "Part of the service stands in another file, which this review "
+            + ("has read but does not change." if read else "has not read: what seems to be missing may be there."),
+            "Review that file too; it must be in the repository.",
+            also=shared.names[1:],
+        )  # fmt: skip
+    for name in setting.siblings:
+        if _OVERRIDE.match(name):
+            yield Finding(
+                Rule.OVERRIDE_FILE, Severity.ADVICE, "", line_of(stack.document.root), name,
+                "Compose adds this file by itself when it is called without `-f`, as by hand on the old host. The panel "
+                "names one file only, so nothing of it takes effect.",
+                "Look through it for what production needs, and move that into this file.",
+            )  # fmt: skip
+
+
+def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """Services, volumes, networks, secrets and configs that are used and not defined: compose refuses the file."""
+    if stack.in_parts:
+        return
+    services = {service.name for service in stack.services}
+    seen: dict[tuple[str, str], list[tuple[Service, int]]] = {}
+    for service in stack.services:
+        wanted = [
+            ("service", name, "depends_on") for name in service.depends_on if not _optional(service, name)
+        ]
+        for section in ("networks", "secrets", "configs"):
+            wanted += [(section[:-1], name, section) for name in _names(service, section)]
+        wanted += [
+            ("volume", mount.source, "volumes")
+            for mount in service.mounts
+            if mount.kind is MountKind.VOLUME and mount.source
+        ]
+        for kind, name, key in wanted:
+            known = services if kind == "service" else _defined(stack, f"{kind}s")
+            if name not in known and "$" not in name and (kind, name) != ("network", "default"):
+                seen.setdefault((kind, name), []).append((service, service.line_of(key)))
+    for (kind, name), users in seen.items():
+        yield Finding(
+            Rule.UNDEFINED, Severity.MUST_FIX, users[0][0].name, users[0][1], f"{kind} {name}",
+            f"The {kind} is used and not defined in this file, so compose refuses it. If another file defines it: the "
+            "panel names one file only.",
+            "Define it here.",
+            also=tuple(dict.fromkeys(user.name for user, _ in users[1:])),
+        )  # fmt: skip
+
+
+def _optional(service: Service, name: str) -> bool:
+    found = service.get("depends_on")
+    entry = get(found.value, name) if found else None
+    return entry is not None and value_of(entry.value, "required") == "false"
+
+
+def _names(service: Service, key: str) -> tuple[str, ...]:
+    found = service.here(key)
+    if found is None:
+        return ()
+    if not isinstance(found.value, SequenceNode):
+        return tuple(entry.key for entry in entries(found.value))
+    names = (scalar(item) or value_of(item, "source") for item in items(found.value))
+    return tuple(name for name in names if name)
+
+
+def _defined(stack: Stack, section: str) -> set[str]:
+    return {entry.key for entry in entries(stack.document.section(section))}
+
+
+def duplicate_keys(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    for key, first in duplicates(stack.document.root):
+        yield Finding(
+            Rule.DUPLICATE_KEY, Severity.MUST_FIX, "", line_of(key), f"{key.value} (also on line {first})",
+            "A key stands twice in one mapping: compose refuses the file.",
+            "Keep one of the two.",
+        )  # fmt: skip
