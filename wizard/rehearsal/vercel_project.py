@@ -1,4 +1,4 @@
-"""Documents of the rehearsal's Vercel: a person, teams, and plain projects as the configuration names them."""
+"""Documents of the rehearsal's Vercel: a person, teams, and plain projects as configured."""
 
 from __future__ import annotations
 
