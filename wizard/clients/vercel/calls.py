@@ -60,7 +60,6 @@ RECORDS = Call(
 EDGE_CONFIGS = Call("edge configs", ("/v1/global-config", "/v1/edge-config"))
 EDGE_ITEMS = Call("edge config items", ("/v1/global-config/{thing}/items", "/v1/edge-config/{thing}/items"))
 WEBHOOKS = Call("webhooks", ("/v1/webhooks",))
-TOKENS = Call("tokens", ("/v6/user/tokens", "/v5/user/tokens"), "tokens", Paging.UNTIL)
 TOKEN = Call("token", ("/v5/user/tokens/{thing}",), "token")
 
 CERTIFICATES = Call("certificates", ("/v8/certs",), "certs", Paging.UNTIL, False, _SDK)
@@ -78,6 +77,6 @@ CHARGES = Call(
 
 ALL = (
     USER, TEAMS, PROJECTS, PROJECT, DOMAINS, ENVIRONMENTS, VARIABLES, VARIABLE, ALIASES, DEPLOYMENTS,
-    DEPLOYMENT, FILES, DOMAIN_CONFIG, ACCOUNT_DOMAINS, RECORDS, EDGE_CONFIGS, EDGE_ITEMS, WEBHOOKS, TOKENS,
+    DEPLOYMENT, FILES, DOMAIN_CONFIG, ACCOUNT_DOMAINS, RECORDS, EDGE_CONFIGS, EDGE_ITEMS, WEBHOOKS,
     TOKEN, CERTIFICATES, SHARED, REDIRECTS, ROUTES, FIREWALL, STORES, DRAINS, INTEGRATIONS, VISITS, CHARGES,
 )  # fmt: skip

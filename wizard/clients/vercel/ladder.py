@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from wizard.clients.vercel.errors import NotFoundError
@@ -66,6 +67,8 @@ class Ladder:
             return
 
     async def _change(
-        self, method: str, path: str, doing: str, body: dict[str, object] | None = None
+        self, method: str, path: str, doing: str, body: Mapping[str, object] | None = None
     ) -> None:
-        await self._api.change(method, path, doing, project=self._project, team=self._team, body=body)
+        await self._api.change(
+            method, path, doing, project=self._project, team=self._team, body=dict(body) if body else None
+        )

@@ -69,6 +69,8 @@ class Transport:
         Raises UnreachableError, CredentialError, VendorError and its kinds in `errors`.
         """
         answer = await self._read(call, params, team=team, project=project, thing=thing)
+        if call.key and call.key not in answer:
+            raise _strange(call)
         return answer[call.key] if call.key else answer
 
     async def all(
@@ -259,7 +261,11 @@ def _rows(call: Call, answer: Any) -> list[Document]:
             return rows
         if "key" in answer and "type" in answer:
             return [answer]
-    raise VendorError(
+    raise _strange(call)
+
+
+def _strange(call: Call) -> VendorError:
+    return VendorError(
         "Vercel answered in an unknown form", f"{call.name}: no {call.key}", "Update dokploy-wizard."
     )
 
