@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -110,6 +111,8 @@ class Wire:
         if self._http is None:
             self._http = httpx.AsyncClient(
                 trust_env=False,
+                # A kept session would be sent along with every API key, and hide that the key is dead.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=16, max_keepalive_connections=0),
             )

@@ -9,12 +9,13 @@ from wizard.engine.step import Step
 from wizard.phases.provision.address import AddressStep
 from wizard.phases.provision.server import ServerStep
 from wizard.phases.provision.shared import FirewallStep, NetworkStep, SshKeyStep
+from wizard.phases.provision_account import Account
 from wizard.phases.provision_login import Login
 from wizard.phases.provision_panel import Panel
 
 
 def steps(config: Config) -> tuple[Step[Any], ...]:
-    """What the servers share, then each server from its addresses to its panel.
+    """What the servers share, then each server from its addresses to its panel's account.
 
     All machines exist before anything is installed on one: a limit or a lack of capacity shows first.
     """
@@ -25,5 +26,6 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
             found.append(AddressStep(config, server))
         panel = Panel(server, config.network)
         panel.needs = (*panel.needs, *machines)
-        found += [ServerStep(config, server), Login(server), panel]
+        account = Account(config.project, server, config.dns.provider)
+        found += [ServerStep(config, server), Login(server), panel, account]
     return tuple(found)
