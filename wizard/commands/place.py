@@ -60,6 +60,13 @@ async def opened(options: Options) -> AsyncIterator[Place]:
 
 
 @contextlib.asynccontextmanager
+async def beside(options: Options) -> AsyncIterator[World]:
+    """The world alone, for a command that only looks on: without a lock, beside a wizard that works."""
+    async with _outside(options, configuration(options)) as (world, _):
+        yield world
+
+
+@contextlib.asynccontextmanager
 async def _outside(options: Options, config: Config) -> AsyncIterator[tuple[World, Any]]:
     if options.rehearsal is None:
         world = World(config, live_secrets(config))

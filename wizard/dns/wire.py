@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from wizard.errors import WizardError
@@ -115,6 +115,15 @@ def parse(data: bytes) -> Reply:
         return _parse(data)
     except (struct.error, IndexError, ValueError) as error:
         raise BadMessageError("A DNS answer is malformed", type(error).__name__) from error
+
+
+def aged(reply: Reply, seconds: int) -> Reply:
+    """An answer that lay `seconds` in a cache on the way (RFC 8484 §5.1): that much less is left."""
+    if not seconds:
+        return reply
+    answers = tuple(replace(record, ttl=max(0, record.ttl - seconds)) for record in reply.answers)
+    negative = None if reply.negative_ttl is None else max(0, reply.negative_ttl - seconds)
+    return replace(reply, answers=answers, negative_ttl=negative)
 
 
 def _parse(data: bytes) -> Reply:
