@@ -1,0 +1,208 @@
+"""GitLab's API v4."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from wizard.clients.git.base import GitClient
+from wizard.clients.git.errors import GITLAB, NotFoundError, Right
+from wizard.clients.git.models import (
+    Account,
+    Delivery,
+    DeliveryAnswer,
+    DeployKey,
+    Head,
+    Hook,
+    Repository,
+    Tree,
+)
+from wizard.clients.git.transport import Call, Wire
+from wizard.clock import Clock
+from wizard.errors import VendorError
+
+_MAINTAINER = 40
+_HOOKS: Mapping[str, Any] = {"right": Right.HOOKS, "owned": True}
+_KEYS: Mapping[str, Any] = {"right": Right.KEYS, "owned": True}
+
+
+class GitLabClient(GitClient):
+    """One for a run."""
+
+    def __init__(self, url: str, token: Callable[[], Awaitable[str | None]], clock: Clock) -> None:
+        super().__init__(Wire(GITLAB, url, token, _headers, clock))
+
+    async def account(self) -> Account:
+        doing = "asking whose the token is"
+        person = await self._wire.get("/user", doing, owned=True)
+        token = (await self._wire.send(Call("GET", "/personal_access_tokens/self", doing, owned=True))).value
+        return Account(
+            str(person["username"]),
+            tuple(map(str, token.get("scopes") or ())),
+            str(token.get("expires_at") or ""),
+        )
+
+    async def repositories(self) -> tuple[Repository, ...]:
+        query = {"membership": "true", "order_by": "last_activity_at"}
+        rows = await self._wire.all("/projects", "listing projects", owned=True, query=query)
+        return tuple(_repository(row) for row in rows)
+
+    async def repository(self, repository: str) -> Repository | None:
+        row = await self._wire.get_or_none(_of(repository), f"looking at {repository}")
+        return _repository(row) if row else None
+
+    async def head(self, repository: str, branch: str) -> Head | None:
+        path = f"{_of(repository)}/repository/branches/{quote(branch, safe='')}"
+        row = await self._wire.get_or_none(path, f"looking at branch {branch} of {repository}")
+        if row is None:
+            return None
+        return Head(str(row["name"]), str(row["commit"]["id"]), str(row["commit"].get("message") or ""))
+
+    async def read_file(self, repository: str, path: str, branch: str) -> str | None:
+        row = await self._wire.get_or_none(
+            f"{_of(repository)}/repository/files/{quote(path.strip('/'), safe='')}",
+            f"reading {path} of {repository}",
+            query={"ref": branch},
+        )
+        return base64.b64decode(row["content"]).decode("utf-8-sig", "replace") if row else None
+
+    async def tree(self, repository: str, branch: str) -> Tree:
+        rows = await self._wire.all(
+            f"{_of(repository)}/repository/tree",
+            f"listing the files of {repository}",
+            query={"ref": branch, "recursive": "true"},
+        )
+        return Tree(tuple(str(row["path"]) for row in rows if row["type"] == "blob"))
+
+    async def hooks(self, repository: str) -> tuple[Hook, ...]:
+        path = f"{_of(repository)}/hooks"
+        rows = await self._wire.all(path, f"listing webhooks of {repository}", **_HOOKS)
+        return tuple(_hook(row) for row in rows)
+
+    async def add_hook(self, repository: str, url: str, branch: str = "") -> Hook:
+        """Nothing is unique at GitLab: look at `hooks` before."""
+        body = {
+            "url": url,
+            "push_events": True,
+            "enable_ssl_verification": True,
+            **({"push_events_branch_filter": branch} if branch else {}),
+        }
+        doing = f"adding a webhook to {repository}"
+        return _hook(await self._wire.change("POST", f"{_of(repository)}/hooks", doing, body=body, **_HOOKS))
+
+    async def remove_hook(self, repository: str, hook: str) -> None:
+        await self._gone(f"{_of(repository)}/hooks/{hook}", f"removing a webhook of {repository}", _HOOKS)
+
+    async def send_push(self, repository: str, hook: str) -> None:
+        """GitLab waits for the answer; one that is no success is in `deliveries` all the same."""
+        path = f"{_of(repository)}/hooks/{hook}/test/push_events"
+        try:
+            await self._wire.change("POST", path, f"sending the latest push of {repository}", **_HOOKS)
+        except VendorError as error:
+            if error.status != 422:
+                raise
+
+    async def ping(self, repository: str, hook: str) -> None:
+        raise VendorError("GitLab has no ping", next="Send the latest push instead.")
+
+    async def deliveries(self, repository: str, hook: str) -> tuple[Delivery, ...]:
+        return tuple(_delivery(row) for row in await self._events(repository, hook))
+
+    async def _events(self, repository: str, hook: str) -> list[Any]:
+        path = f"{_of(repository)}/hooks/{hook}/events"
+        rows: list[Any] = await self._wire.get(path, f"listing deliveries of {repository}", **_HOOKS)
+        return rows
+
+    async def delivery(self, repository: str, hook: str, delivery: str) -> DeliveryAnswer:
+        for row in await self._events(repository, hook):
+            if str(row["id"]) == delivery:
+                sent = row.get("request_data") or {}
+                branch = str(sent.get("ref", "")).removeprefix("refs/heads/")
+                body = str(row.get("response_body") or "")
+                return DeliveryAnswer(_delivery(row), branch, str(sent.get("after", "")), body)
+        raise NotFoundError("GitLab shows no such delivery", next="It may be too old: send one again.")
+
+    async def redeliver(self, repository: str, hook: str, delivery: str) -> None:
+        path = f"{_of(repository)}/hooks/{hook}/events/{delivery}/resend"
+        await self._wire.change("POST", path, f"sending a delivery of {repository} again", **_HOOKS)
+
+    async def deploy_keys(self, repository: str) -> tuple[DeployKey, ...]:
+        path = f"{_of(repository)}/deploy_keys"
+        rows = await self._wire.all(path, f"listing deploy keys of {repository}", **_KEYS)
+        return tuple(_key(row) for row in rows)
+
+    async def add_deploy_key(self, repository: str, title: str, public: str) -> DeployKey:
+        body = {"title": title, "key": public, "can_push": False}
+        path, doing = f"{_of(repository)}/deploy_keys", f"adding a deploy key to {repository}"
+        return _key(await self._wire.change("POST", path, doing, body=body, **_KEYS))
+
+    async def remove_deploy_key(self, repository: str, key: str) -> None:
+        path = f"{_of(repository)}/deploy_keys/{key}"
+        await self._gone(path, f"removing a deploy key of {repository}", _KEYS)
+
+    async def hook_sources(self) -> tuple[str, ...]:
+        """An instance may be anywhere: it does not tell."""
+        return ()
+
+    async def may_hook(self, repository: str) -> None:
+        await self._wire.get(f"{_of(repository)}/hooks", f"listing webhooks of {repository}", **_HOOKS)
+
+    async def may_key(self, repository: str) -> None:
+        path = f"{_of(repository)}/deploy_keys"
+        await self._wire.get(path, f"listing deploy keys of {repository}", **_KEYS)
+
+    async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
+        try:
+            await self._wire.change("DELETE", path, doing, **needs)
+        except NotFoundError:
+            return
+
+
+def _headers(token: str) -> Mapping[str, str]:
+    said = {"Accept": "application/json", "User-Agent": "dokploy-wizard"}
+    return said | ({"PRIVATE-TOKEN": token} if token else {})
+
+
+def _of(repository: str) -> str:
+    return f"/projects/{quote(repository, safe='')}"
+
+
+def _repository(row: Mapping[str, Any]) -> Repository:
+    rights = row.get("permissions") or {}
+    levels = [
+        int((rights.get(f"{word}_access") or {}).get("access_level") or 0) for word in ("project", "group")
+    ]
+    return Repository(
+        str(row["path_with_namespace"]),
+        row["visibility"] != "public",
+        str(row.get("default_branch") or ""),
+        bool(row.get("archived")),
+        max(levels) >= _MAINTAINER if rights else None,
+    )
+
+
+def _hook(row: Mapping[str, Any]) -> Hook:
+    events = ("push",) if row.get("push_events") else ()
+    return Hook(
+        str(row["id"]), str(row["url"]), events, branch=str(row.get("push_events_branch_filter") or "")
+    )
+
+
+def _delivery(row: Mapping[str, Any]) -> Delivery:
+    status = str(row.get("response_status") or "")
+    return Delivery(
+        str(row["id"]),
+        str(row["id"]),
+        str(row["trigger"]).removesuffix("_hooks"),
+        datetime.fromisoformat(str(row["created_at"])).timestamp(),
+        int(status) if status.isdigit() else 0,
+        status,
+        seconds=float(row.get("execution_duration") or 0.0),
+    )
+
+
+def _key(row: Mapping[str, Any]) -> DeployKey:
+    return DeployKey(str(row["id"]), str(row["title"]), str(row["key"]), not row.get("can_push"))
