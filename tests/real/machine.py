@@ -59,6 +59,7 @@ class RealMachine:
     folder: Path
     login: str
     host_key: str
+    ssh_port: int = SSH_PORT
 
     def inside(self, *argv: str, check: bool = True) -> str:
         """Run in the machine's network (not in its mounts)."""
@@ -69,6 +70,24 @@ class RealMachine:
         tool = Path(__file__).parents[2] / "wizard" / "host_tools" / "dw-probe.sh"
         said = run("ip", "netns", "exec", f"{self.prefix}{source}", "sh", str(tool), "1", address, str(port))
         return said.split()[-1]
+
+    def redirect_ipv6_too(self) -> None:
+        """As Docker does once one of its networks has IPv6: redirected in nat, past ufw, like IPv4."""
+        run("ip", "-n", f"{self.prefix}box", "addr", "add", "fd00:18::2/64", "dev", "eth0", "nodad")
+        run("ip", "-n", f"{self.prefix}box", "route", "add", "default", "via", "fd00:18::1")
+        run("ip", "-n", f"{self.prefix}srv", "addr", "add", "fd00:18::1/64", "dev", "dwbox0", "nodad")
+        self.inside("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        for rule in (
+            "-t nat -N DOCKER",
+            "-t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+            "-t nat -A DOCKER ! -i dwbox0 -p tcp --dport 3000 -j DNAT --to-destination [fd00:18::2]:3000",
+            "-I FORWARD -o dwbox0 -p tcp --dport 3000 -j ACCEPT",
+            "-I FORWARD -i dwbox0 -j ACCEPT",
+        ):
+            self.inside("ip6tables", *rule.split())
+        # Neighbours are found once before anything is asserted: the first packet may wait for that.
+        _until_open(self, "op", SRV6, 3000)
+        _until_open(self, "nb", SRV6, 3000)
 
     def publish_like_docker(self) -> None:
         """Port 3000 as Docker publishes it: redirected in nat (IPv4), a proxy on the host (IPv6)."""
@@ -115,7 +134,7 @@ LISTEN = (
 
 
 @contextlib.contextmanager
-def machine(folder: Path) -> Iterator[RealMachine]:
+def machine(folder: Path, *, ssh_port: int = SSH_PORT) -> Iterator[RealMachine]:
     """Built, entered, and taken down whatever happens."""
     needed()
     prefix = f"dw{os.getpid() % 10000}"
@@ -124,11 +143,12 @@ def machine(folder: Path) -> Iterator[RealMachine]:
     (folder / "host_key").write_text(host_private)
     (folder / "host_key").chmod(0o600)
     (folder / "authorized").write_text(public + "\n")
-    made = RealMachine(prefix, folder, login, host_public)
+    made = RealMachine(prefix, folder, login, host_public, ssh_port)
     started: list[subprocess.Popen[str]] = []
     try:
         _network(prefix)
-        started.append(_sshd(made))
+        _side_way(prefix)
+        started += [_sshd(made), _neighbour(made)]
         yield _with_ports(made, started)
     finally:
         for name in ("srv", "op", "nb", "box"):
@@ -175,19 +195,36 @@ def _network(prefix: str) -> None:
         run("ip", "-n", srv, "-6", "route", "add", f"{six}/128", "dev", f"to{name}")
 
 
+def _side_way(prefix: str) -> None:
+    """The operator reaches the neighbour by a link of their own: the machine forwards for nobody."""
+    op, nb = f"{prefix}op", f"{prefix}nb"
+    run(*f"ip link add side netns {op} type veth peer name side netns {nb}".split())
+    for here, own, other in ((op, OP4, NB4), (nb, NB4, OP4)):
+        run(*f"ip -n {here} addr add {own}/32 dev side".split())
+        run(*f"ip -n {here} link set side up".split())
+        run(*f"ip -n {here} route add {other}/32 dev side".split())
+
+
 def _sshd(made: RealMachine) -> subprocess.Popen[str]:
     folder = made.folder
     (folder / "sshd_config").write_text(
-        f"Port {SSH_PORT}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized\n"
+        f"Port {made.ssh_port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized\n"
         f"PidFile {folder}/pid\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\n"
     )
     own = folder / "ufw"
+    # Nothing here was booted by systemd: units are linked by the real program, and nobody reloads them.
+    (folder / "systemctl").write_text(
+        '#!/bin/sh\n[ "$1" != daemon-reload ] || exit 0\n'
+        f'SYSTEMD_OFFLINE=1 exec {folder}/systemctl.real "$@"\n'
+    )
+    (folder / "systemctl").chmod(0o755)
     script = (
         "set -e; mount --make-rprivate /; "
         f"cp -a /etc/ufw {own}; mount --bind {own} /etc/ufw; mount -t tmpfs tmpfs /run; mkdir -p /run/sshd; "
         f"mkdir -p /var/lib/dokploy-wizard {folder}/lib; mount --bind {folder}/lib /var/lib/dokploy-wizard; "
         f"mkdir -p {folder}/etcdw {folder}/units /etc/dokploy-wizard; "
         f"mount --bind {folder}/etcdw /etc/dokploy-wizard; mount --bind {folder}/units /etc/systemd/system; "
+        f"cp /usr/bin/systemctl {folder}/systemctl.real; mount --bind {folder}/systemctl /usr/bin/systemctl; "
         f"exec /usr/sbin/sshd -D -f {folder}/sshd_config -E {folder}/sshd.log"
     )
     process = subprocess.Popen(
@@ -206,7 +243,23 @@ def _sshd(made: RealMachine) -> subprocess.Popen[str]:
         ],
         text=True,
     )
-    _until_open(made, SSH_PORT)
+    _until_open(made, "op", SRV4, made.ssh_port)
+    return process
+
+
+def _neighbour(made: RealMachine) -> subprocess.Popen[str]:
+    """A second host with SSH: the other vantage."""
+    config = made.folder / "neighbour_config"
+    text = (made.folder / "sshd_config").read_text().replace(f"{made.folder}/pid", "none")
+    config.write_text(text)
+    script = (
+        "mount --make-rprivate /; mount -t tmpfs tmpfs /run; mkdir -p /run/sshd; "
+        f"exec /usr/sbin/sshd -D -f {config} -E {made.folder}/neighbour.log"
+    )
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", f"{made.prefix}nb", "unshare", "-m", "sh", "-c", script], text=True
+    )
+    _until_open(made, "srv", NB4, made.ssh_port)
     return process
 
 
@@ -214,8 +267,8 @@ def _with_ports(made: RealMachine, started: list[subprocess.Popen[str]]) -> Real
     """443 on the host (the positive control), 3000 behind Docker's redirection and its IPv6 proxy."""
     made.publish_like_docker()
     places = {
-        f"{made.prefix}srv": ("0.0.0.0", "443", "::", "443", "::", "3000"),
-        f"{made.prefix}box": ("0.0.0.0", "3000"),
+        f"{made.prefix}srv": ("0.0.0.0", "80", "::", "80", "0.0.0.0", "443", "::", "443", "::", "3000"),
+        f"{made.prefix}box": ("0.0.0.0", "3000", "::", "3000"),
     }
     for namespace, words in places.items():
         process = subprocess.Popen(
@@ -228,9 +281,9 @@ def _with_ports(made: RealMachine, started: list[subprocess.Popen[str]]) -> Real
     return made
 
 
-def _until_open(made: RealMachine, port: int) -> None:
+def _until_open(made: RealMachine, source: str, address: str, port: int) -> None:
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        if made.reach("op", SRV4, port) == "open":
+        if made.reach(source, address, port) == "open":
             return
     raise AssertionError(f"sshd does not listen: {(made.folder / 'sshd.log').read_text()}")

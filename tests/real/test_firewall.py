@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.machine import NB4, OP4, OP6, SRV4, SRV6, SSH_PORT, RealMachine, machine
+from tests.real.vantage import Fast, NetFrom
 from wizard.clients import commands
 from wizard.clients.ssh import HostClient, SshClients, Target
 from wizard.clock import LiveClock
@@ -18,44 +18,6 @@ from wizard.errors import UnreachableError
 from wizard.phases import firewall_rules as rules
 
 pytestmark = pytest.mark.real
-
-
-class NetFrom:
-    """Connections that start in another network namespace: a thread enters it, opens, and leaves."""
-
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
-
-    async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
-        return await asyncio.to_thread(self._open, address, port, timeout)
-
-    def _open(self, address: str, port: int, timeout: float) -> socket.socket:
-        found: list[socket.socket] = []
-        errors: list[OSError] = []
-
-        def work() -> None:
-            import ctypes
-
-            libc = ctypes.CDLL(None, use_errno=True)
-            with Path(f"/run/netns/{self.namespace}").open() as file:
-                assert libc.setns(file.fileno(), 0x40000000) == 0
-            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-            sock.settimeout(timeout)
-            try:
-                sock.connect((address, port))
-                sock.setblocking(False)
-                found.append(sock)
-            except OSError as error:
-                sock.close()
-                errors.append(error)
-
-        # A thread of its own: the namespace is the thread's and ends with it.
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        if errors:
-            raise errors[0]
-        return found[0]
 
 
 @pytest.fixture
@@ -71,7 +33,7 @@ def clients_of(real: RealMachine) -> tuple[SshClients, Target]:
 
 async def lets_in(clients: SshClients, target: Target) -> bool:
     fresh = clients.fresh(target)
-    fresh._clock = _Fast()  # type: ignore[assignment]
+    fresh._clock = Fast()  # type: ignore[assignment]
     try:
         await fresh.run(commands.processors())
     except UnreachableError:
@@ -79,13 +41,6 @@ async def lets_in(clients: SshClients, target: Target) -> bool:
     finally:
         await fresh.aclose()
     return True
-
-
-class _Fast(LiveClock):
-    """Gives up on a silent host after a second instead of fifteen."""
-
-    def real(self, seconds: float) -> float:
-        return min(seconds, 1.0)
 
 
 async def arm(host: HostClient, seconds: int) -> None:
@@ -166,6 +121,33 @@ async def test_what_docker_publishes_is_open_under_ufw_and_closed_under_ours(rea
         ("nb", SRV4): "filtered",
         ("nb", SRV6): "filtered",
     }
+    await clients.aclose()
+
+
+async def test_with_ipv6_redirected_too_both_families_are_open_under_ufw_and_closed_under_ours(
+    real: RealMachine,
+) -> None:
+    clients, target = clients_of(real)
+    host = clients.host(target)
+    real.redirect_ipv6_too()
+    everywhere = [(who, at) for who in ("op", "nb") for at in (SRV4, SRV6)]
+    for words in (("allow", f"{SSH_PORT}/tcp"), ("allow", "443/tcp"), ("deny", "3000/tcp")):
+        await host.run(commands.ufw(*words))
+    await host.run(commands.ufw("--force", "enable"))
+
+    under_ufw = {one: real.reach(*one, 3000) for one in everywhere}
+    await host.run(commands.ufw("delete", "deny", "3000/tcp"))
+    await close(host, WANTED)
+    ours = {one: real.reach(*one, 3000) for one in everywhere}
+    control = {one: real.reach(*one, 443) for one in everywhere}
+
+    assert set(under_ufw.values()) == {"open"}, "a redirected port never meets ufw, in neither family"
+    assert {one: ours[one] for one in everywhere if one[0] == "nb"} == {
+        ("nb", SRV4): "filtered",
+        ("nb", SRV6): "filtered",
+    }
+    assert ours["op", SRV4] == ours["op", SRV6] == "open"
+    assert set(control.values()) == {"open"}
     await clients.aclose()
 
 

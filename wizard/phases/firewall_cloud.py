@@ -13,7 +13,7 @@ from wizard.config import Config, Server
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
-from wizard.errors import WizardError
+from wizard.errors import UnreachableError, WizardError
 from wizard.phases.hosts import new_host_target, server_record
 from wizard.phases.operator_address import seen_from
 from wizard.phases.provision import naming, rules
@@ -50,6 +50,8 @@ class CloudFacts:
     operator: tuple[str, ...]
     server_id: int
     name: str
+    shut_out: str = ""
+    """Why nobody gets in over SSH since our rules are in force; "" when somebody does."""
 
 
 class CloudFirewall(Step[CloudFacts]):
@@ -66,8 +68,13 @@ class CloudFirewall(Step[CloudFacts]):
         record = server_record(ctx, self.server.name)
         found = naming.by_name(await ctx.world.hetzner.firewalls(), self.name)
         ours = found is None or naming.ours(found, self.config)
-        operator = await seen_from(ctx, self.server.name)
-        return CloudFacts(found, ours, operator, record.server_id, self.name)
+        try:
+            operator, shut_out = await seen_from(ctx, self.server.name), ""
+        except UnreachableError as error:
+            if ctx.saved.load("before", RulesBefore) is None:
+                raise
+            operator, shut_out = (), error.what
+        return CloudFacts(found, ours, operator, record.server_id, self.name, shut_out)
 
     def _wished(self, operator: Sequence[str]) -> tuple[Rule, ...]:
         return rules.wished_rules(operator, panel=not self.server.close_panel_port)
@@ -79,6 +86,16 @@ class CloudFirewall(Step[CloudFacts]):
                     f"Hetzner has a Cloud Firewall {facts.name} that this migration did not make",
                     ("Rename it in the console, then run again.",),
                     Refusal.NOT_OURS,
+                )
+            )
+        if facts.shut_out:
+            return Plan(
+                hold=Failed(
+                    f"Nobody gets in to {self.server.name} since its rules were changed: {facts.shut_out}",
+                    (
+                        f"dokploy-wizard undo {self.id} sets the rules of before by the API alone.",
+                        "If the machine itself is down: look at it in the Hetzner console, then run again.",
+                    ),
                 )
             )
         wished, changes = self._wished(facts.operator), []

@@ -112,8 +112,7 @@ async def _from_host(ctx: Context, server: Server, vantage: str, views: Sequence
 
 
 def _row(view: View, seen: dict[int, Reach], server: Server) -> Row:
-    closed = server.close_panel_port and bool(server.panel_domain) and seen.get(3000) is not Reach.OPEN
-    return ports.judge(view, seen, panel_closed=closed)
+    return ports.judge(view, seen, panel_closed=server.close_panel_port)
 
 
 def _checks(matrix: PortMatrix, row: Row) -> list[Check]:

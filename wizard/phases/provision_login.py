@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wizard.config import Server
@@ -11,12 +11,13 @@ from wizard.engine.check import Check, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import UnreachableError, WizardError
-from wizard.phases.hosts import host_key_secret, known_host_keys, new_host_target, server_record
+from wizard.phases.hosts import LOGIN_KEY, host_key_secret, known_host_keys, new_host_target, server_record
 from wizard.records import HostKeyRecord, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.clients.ssh import HostClient
 
+AUTHORIZED = "/root/.ssh/authorized_keys"
 KEY_FILE = "/etc/ssh/ssh_host_ed25519_key"
 _FRESH_KEY = "/etc/ssh/dokploy_wizard_host_key"
 _PATIENCE = 600.0
@@ -27,12 +28,16 @@ _ABSENT = 127
 
 @dataclass(frozen=True, slots=True)
 class LoginFacts:
-    """`entered`: SSH answers with a known key and cloud-init has ended."""
+    """`entered`: SSH answers with a known key and cloud-init has ended.
+
+    `known`: the wizard's own key is let in; only a machine of the operator's own has to be told.
+    """
 
     server: str
     entered: bool
     tools: bool
     rotated: bool
+    known: bool = True
 
 
 class Login(Step[LoginFacts]):
@@ -56,7 +61,8 @@ class Login(Step[LoginFacts]):
         except UnreachableError:
             return LoginFacts(name, False, False, rotated)
         adopted = server_record(ctx, name).adopted
-        return LoginFacts(name, entered, await _tools_there(host), rotated or adopted)
+        known = not adopted or await _own_line(ctx) in await _authorized(host)
+        return LoginFacts(name, entered, await _tools_there(host), rotated or adopted, known)
 
     def plan(self, facts: LoginFacts) -> Plan:
         name = facts.server
@@ -69,6 +75,17 @@ class Login(Step[LoginFacts]):
                     f"SSH on {name}",
                     after="answers with the host key that we injected; its first start has ended",
                     why="nobody can sit in between: any other key is refused",
+                )
+            )
+        if not facts.known:
+            changes.append(
+                Change(
+                    Kind.UPDATE,
+                    "authorize",
+                    f"{AUTHORIZED} on {name}",
+                    after="one line more: the wizard's own key, beside those that are there",
+                    why="it must get in by itself, also when your agent is away",
+                    way_back="undo removes the line",
                 )
             )
         if not facts.tools:
@@ -98,6 +115,8 @@ class Login(Step[LoginFacts]):
         name = self.server.name
         if change.key == "enter":
             await _enter(ctx, name)
+        elif change.key in ("authorize", "forget"):
+            await _write_authorized(ctx, await open_host(ctx, name), there=change.key == "authorize")
         elif change.key == "tools":
             await (await open_host(ctx, name)).install_tools()
         else:
@@ -128,6 +147,8 @@ class Login(Step[LoginFacts]):
                 advice=f"Look at /var/log/cloud-init-output.log on {name}.",
             ),
         ]  # fmt: skip
+        if record.adopted:
+            checks.append(await _own_key_works(ctx, name))
         injected = ctx.saved.load("host_key", HostKeyRecord, step=f"provision.{name}.server")
         if injected is not None and not record.adopted:
             old = ctx.world.ssh.fresh(await new_host_target(ctx, name, injected))
@@ -150,6 +171,59 @@ class Login(Step[LoginFacts]):
                 )
             )
         return checks
+
+    async def undo(self, ctx: Context) -> Plan:
+        """Only a machine of the operator's own is given back as it was."""
+        record = ctx.saved.load("server", ServerRecord, step=f"provision.{self.server.name}.server")
+        if record is None or not record.adopted:
+            return Plan()
+        if await _own_line(ctx) not in await _authorized(await open_host(ctx, self.server.name)):
+            return Plan()
+        target = f"{AUTHORIZED} on {self.server.name}"
+        return Plan((Change(Kind.UPDATE, "forget", target, after="without the wizard's key"),))
+
+
+async def _own_line(ctx: Context) -> str:
+    from wizard.clients.ssh import public_key_of
+
+    private = await ctx.world.secrets.get(LOGIN_KEY)
+    if private is None:
+        raise WizardError("The wizard has no login key yet", next="Run provision.ssh_key first.")
+    return " ".join(public_key_of(private).split()[:2])
+
+
+async def _authorized(host: HostClient) -> str:
+    return await host.read(AUTHORIZED) or ""
+
+
+async def _write_authorized(ctx: Context, host: HostClient, *, there: bool) -> None:
+    own = await _own_line(ctx)
+    lines = [line for line in (await _authorized(host)).splitlines() if own not in line]
+    await host.upload(AUTHORIZED, "\n".join([*lines, *([f"{own} dokploy-wizard"] if there else [])]) + "\n")
+
+
+async def _own_key_works(ctx: Context, server: str) -> Check:
+    """Without the operator's agent: by the wizard's key alone."""
+    from wizard.clients.ssh import LoginError
+
+    alone = ctx.world.ssh.fresh(replace(await new_host_target(ctx, server), agent=False))
+    try:
+        await alone.connect()
+        passed, seen = True, "a new connection by it alone"
+    except LoginError as error:
+        passed, seen = False, error.what
+    finally:
+        await alone.aclose()
+    question = f"{server} lets the wizard's own key in"
+    return check(
+        "own_key",
+        question,
+        passed,
+        seen=seen,
+        vantage="operator",
+        at=ctx.now(),
+        advice="Run this step again.",
+    )
 
 
 async def open_host(ctx: Context, server: str) -> HostClient:

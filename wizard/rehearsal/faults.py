@@ -47,6 +47,7 @@ PROFILES: dict[str, tuple[Rule, ...]] = {
         Rule("acme", "*", "bad_nonce", chance=0.2),
     ),
     "no-capacity": (Rule("hetzner", "servers.create", "no_capacity", times=3),),
+    "creation-fails": (Rule("hetzner", "servers.create", "creation_fails", times=2),),
     "read-only-token": (Rule("hetzner", "*", "token_readonly", times=1_000_000),),
     "expired-token": (Rule("hetzner", "servers.create", "unauthorized", times=1_000_000),),
     "server-limit": (Rule("hetzner", "servers.create", "resource_limit_exceeded", times=1_000_000),),

@@ -13,6 +13,7 @@ from wizard.rehearsal import hetzner_resources, hetzner_servers, hetzner_zones
 from wizard.rehearsal.hetzner_state import (
     EXPIRED_TOKEN,
     HOURLY_LIMIT,
+    PLAYING,
     READ_ONLY_TOKEN,
     REHEARSAL_TOKEN,
     ActionState,
@@ -179,6 +180,7 @@ class HetznerStandin:
                 raise Refused(403, "token_readonly", "token is only allowed to perform GET requests")
             if fault in _FAULTS:
                 raise Refused(*_FAULTS[fault])
+            PLAYING.set(fault)
             answer = await handler(request)
             if fault == "lost_answer":
                 # It was done, but nobody hears of it.

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from wizard.rehearsal import hetzner_catalogue as catalogue
 from wizard.rehearsal.hetzner_resources import Resources, applied_to
-from wizard.rehearsal.hetzner_state import Document, Refused, when
+from wizard.rehearsal.hetzner_state import PLAYING, Document, Refused, when
 
 if TYPE_CHECKING:
     from wizard.rehearsal.hetzner import HetznerStandin
@@ -31,7 +31,8 @@ class Servers:
         """As the API shows it now: state by age, lock by actions, addresses and firewalls by their owners."""
         standin = self.standin
         age = standin.now() - row["made"]
-        status = "initializing" if age < _INITIALISING else "starting" if age < _BOOTING else "running"
+        unborn = age < _INITIALISING or row.get("stillborn", False)
+        status = "initializing" if unborn else "starting" if age < _BOOTING else "running"
         ips = {ip["type"]: ip for ip in self.state.primary_ips.values() if ip["assignee_id"] == row["id"]}
         type_ = catalogue.server_type(row["type"], self.state.scarce)
         assert type_ is not None
@@ -80,6 +81,8 @@ class Servers:
         body = await request.json()
         self._refuse(body)
         row = self.new(body)
+        if PLAYING.get() == "creation_fails":
+            return self._stillborn(row)
         created = self.standin.act("create_server", (row["id"], "server"), seconds=_BOOTING)
         started = self.standin.act("start_server", (row["id"], "server"), seconds=_BOOTING)
         return web.json_response(
@@ -91,6 +94,15 @@ class Servers:
             },
             status=201,
         )
+
+    def _stillborn(self, row: Document) -> web.Response:
+        """Accepted, and given up a moment later: the machine stays in the project and never starts."""
+        row["stillborn"] = True
+        refusal = self.standin.no_capacity()
+        error = ("resource_unavailable", refusal.message)
+        action = self.standin.act("create_server", (row["id"], "server"), seconds=_INITIALISING, error=error)
+        document = {"server": self.show(row), "action": action, "next_actions": [], "root_password": None}
+        return web.json_response(document, status=201)
 
     def _refuse(self, body: Document) -> None:
         if not _HOST_NAME.fullmatch(body["name"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,9 @@ READ_ONLY_TOKEN = "rehearsalHetznerReader" + "0123456789abcdefghijklmnopqrstuvwx
 EXPIRED_TOKEN = "rehearsalHetznerExpired" + "0123456789abcdefghijklmnopqrstuvwxyzABCDE"
 
 HOURLY_LIMIT = 3600
+
+PLAYING: ContextVar[str | None] = ContextVar("playing", default=None)
+"""The fault that is played for the call under way."""
 
 
 class Refused(Exception):
