@@ -174,6 +174,8 @@ async def survey(
     """Crawl the old side, ask the new one the same, compare. `hosts` are the site's other names."""
     starts = tuple(starts)
     names = (old_host, *hosts)
+    # Under a trial's name the application still speaks of itself by its production name.
+    own = tuple(dict.fromkeys((new_host, old_host)))
     was = await crawl(old, starts, names, most=most)
     extra = [*variants(was), *cors_probes(starts, origins)]
     was.update(zip(extra, await _all(old, extra), strict=True))
@@ -183,8 +185,8 @@ async def survey(
     shells = [probe for probe in probes if probe.variant == "no such page" or str(probe) == "/"]
     site = Site(
         (old_host,),
-        (new_host,),
-        shells_of((now[probe] for probe in shells), (new_host,)),
+        own,
+        shells_of((now[probe] for probe in shells), own),
         shells_of((was[probe] for probe in shells), (old_host,)),
     )
     found = [difference for probe in probes for difference in compare(probe, was[probe], now[probe], site)]

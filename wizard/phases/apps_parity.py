@@ -178,7 +178,8 @@ class CorsStep(Step[None]):
 
     def __init__(self, config: Config) -> None:
         self.apps = tuple(app for app in config.apps if app.allowed_origins)
-        self.needs = tuple(f"apps.{app.name}.healthy" for app in self.apps)
+        # A webhook's proof deploys again: calls are tried when that is over.
+        self.needs = tuple(f"apps.{app.name}.webhook" for app in self.apps)
 
     async def observe(self, ctx: Context) -> None:
         return None

@@ -7,13 +7,14 @@ import base64
 import json
 import socket
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from wizard.net import Reach
-from wizard.rehearsal import front_acme
+from wizard.rehearsal import front_acme, front_files
 from wizard.rehearsal.front_proxy import fetch
 from wizard.rehearsal.fronts_tls import (
     StoredCertificate,
@@ -87,6 +88,7 @@ class Front:
         if found is not None:
             return server_context(found.chain_pem, found.key_pem)
         if self.state.kind == "traefik":
+            self._order(name, name in front_files.certified_names(self))
             return server_context(self.state.default_chain, self.state.default_key)
         return None
 
@@ -121,9 +123,12 @@ class Front:
         for route in self.state.routes.values():
             covered = best([*self.state.uploaded, *self.state.from_acme], route.domain)
             wanted = route.certificate == "letsencrypt" and route.https and covered is None
-            if wanted and route.domain not in self._ordering:
-                self._ordering.add(route.domain)
-                self.stage.spawn(self._obtain(route.domain))
+            self._order(route.domain, wanted)
+
+    def _order(self, domain: str, wanted: bool) -> None:
+        if wanted and domain not in self._ordering:
+            self._ordering.add(domain)
+            self.stage.spawn(self._obtain(domain))
 
     async def _obtain(self, domain: str) -> None:
         try:
@@ -131,10 +136,13 @@ class Front:
         finally:
             self._ordering.discard(domain)
 
-    def forward_all(self, domain: str, address: str) -> None:
-        """Send a domain's requests on to another host, under the same name."""
+    def forward_all(self, domain: str, address: str, mark: tuple[str, str] | None = None) -> None:
+        """Send a domain's requests on to another host, under the same name; `mark` is added to answers."""
+        self.state.marks.pop(domain, None)
         if address:
             self.state.forwards[domain] = address
+            if mark is not None:
+                self.state.marks[domain] = mark
         else:
             self.state.forwards.pop(domain, None)
 
@@ -188,11 +196,15 @@ class Front:
     async def answer(self, asked: SiteRequest, body: bytes) -> SiteAnswer:
         forward = self.state.forwards.get(asked.host)
         if forward:
-            return await fetch(self.stage, self._own_address(), forward, asked, body)
+            answer = await fetch(self.stage, self._own_address(), forward, asked, body)
+            mark = self.state.marks.get(asked.host)
+            return replace(answer, headers=(*answer.headers, mark)) if mark else answer
         if asked.scheme == "http" and asked.path.startswith(ACME_PATH):
             token = asked.path.removeprefix(ACME_PATH)
             if token in self.state.tokens:
                 return SiteAnswer(200, _PLAIN, self.state.tokens[token].encode())
+        if front_files.to_panel(self, asked.host, asked.path, asked.scheme):
+            return await self.stage.panels.answer(self.name, asked, body)
         route = self.state.routes.get(asked.host)
         if route is None:
             return SiteAnswer(404, _PLAIN, b"404 page not found\n")

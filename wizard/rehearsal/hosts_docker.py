@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from wizard.rehearsal import hosts_caddy, hosts_postgres
+from wizard.rehearsal import hosts_caddy, hosts_postgres, hosts_rollout
 from wizard.rehearsal.hosts_shell import Call, program
 from wizard.rehearsal.hosts_state import Container, Docker, File, Volume
 
@@ -207,6 +207,8 @@ async def _service_update(call: Call, words: list[str]) -> int:
     service = call.host.docker.services.get(words[-1])
     if service is None:
         return await call.fail(f"service {words[-1]} not found")
+    if "--image" in words:
+        return await hosts_rollout.update_image(call, service, words[words.index("--image") + 1])
     if "--publish-rm" in words:
         port = int(words[words.index("--publish-rm") + 1].rpartition("=")[2])
         service.published = tuple(known for known in service.published if known != port)
@@ -234,6 +236,7 @@ _VERBS: dict[tuple[str, ...], Callable[[Call, list[str]], Awaitable[int]]] = {
     ("service", "ls"): _service_ls,
     ("service", "update"): _service_update,
     ("network", "ls"): _network_ls,
+    **hosts_rollout.VERBS,
 }
 
 

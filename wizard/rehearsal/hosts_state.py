@@ -150,6 +150,8 @@ class Docker:
     volumes: dict[str, Volume] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
     services: dict[str, SwarmService] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Versions by image, of images that were tagged or replaced by hand; see hosts_rollout."""
     swarm: bool = False
     advertise: str = ""
     pool: str = "10.0.0.0/8"

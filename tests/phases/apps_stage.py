@@ -1,0 +1,124 @@
+"""A whole rehearsal in this process, brought as far as the apps phase: servers, panels, accounts."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.phases.context import Bench, Turn
+from tests.rehearsal.hosts_stage import LiveStageClock
+from wizard.config import Config
+from wizard.engine.step import Step
+from wizard.net import GatewayNet
+from wizard.phases import apps, provision
+from wizard.rehearsal.internet import OPERATOR_V4
+from wizard.rehearsal.stage import Stage
+from wizard.rehearsal.world import RehearsalWorld
+from wizard.secrets import FileSecrets
+from wizard.world import World
+
+SPEED = 600.0
+
+
+@dataclass
+class Scene:
+    """`drive` takes one step of the apps phase by its id, with the answers of a headless run."""
+
+    rehearsal: RehearsalWorld
+    bench: Bench
+    config: Config
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> Stage:
+        return self.rehearsal.stage
+
+    def step(self, step: str) -> Step[Any]:
+        return next(one for one in apps.steps(self.config) if one.id == step)
+
+    def panel(self, server: str) -> Any:
+        return self.stage.panels.of(server)
+
+    def row(self, app: str) -> dict[str, Any]:
+        """What the panel holds of an app."""
+        panel = self.panel(self.config.app(app).server)
+        rows = [*panel.table("application").values(), *panel.table("compose").values()]
+        return next(row for row in rows if row["name"] == app)
+
+    async def drive(self, step: Step[Any] | str) -> Turn:
+        one = self.step(step) if isinstance(step, str) else step
+        for _ in range(20):
+            turn = await self.bench.drive(one, self.answers)
+            question = getattr(turn.hold, "question", None)
+            if question is None or question.id in self.answers or not (question.default or question.typed):
+                return turn
+            self.answers[question.id] = question.default or question.typed
+        raise AssertionError(f"{one.id} asks for ever")
+
+    async def until(self, step: str) -> Turn:
+        """Everything that `step` needs, then itself."""
+        steps = {one.id: one for one in apps.steps(self.config)}
+        done: set[str] = set()
+
+        async def go(name: str) -> Turn:
+            for need in steps[name].needs:
+                for other in [one for one in steps if one == need and one not in done]:
+                    turn = await go(other)
+                    assert turn.done, f"{other}: {turn.story}"
+            turn = await self.drive(steps[name])
+            done.add(name)
+            return turn
+
+        return await go(step)
+
+
+@contextlib.asynccontextmanager
+async def rehearsal(
+    folder: Path, config: Config, *, faults: str = "none", speed: float = SPEED
+) -> AsyncIterator[RehearsalWorld]:
+    world = RehearsalWorld(folder / "world", config, seed=7, faults=faults, speed=speed)
+    await world.start()
+    try:
+        yield world
+    finally:
+        await world.close()
+
+
+@contextlib.asynccontextmanager
+async def scene(
+    folder: Path, config: Config, *, faults: str = "none", servers: Sequence[str] = (), speed: float = SPEED
+) -> AsyncIterator[Scene]:
+    """Provisioned servers (all, or those named), their panels with accounts; faults begin after that."""
+    async with rehearsal(folder, config, speed=speed) as made:
+        endpoints = made._endpoints(made.state.ports["gateway"])
+        assert endpoints.gateway is not None
+        world = World(
+            config=config,
+            secrets=FileSecrets(made.folder / "secrets.json"),
+            endpoints=endpoints,
+            clock=LiveStageClock(made.clock),
+            net=GatewayNet(endpoints.gateway, OPERATOR_V4),
+            live=False,
+        )
+        bench = Bench(world, folder)
+        found = Scene(made, bench, config)
+        try:
+            for step in provision.steps(config):
+                if not servers or not _of_another(step.id, config, servers):
+                    turn = await found.drive(step)
+                    assert turn.done, f"{step.id}: {turn.story}"
+            made.state.faults.profile = faults
+            made.stage.random = random.Random(7)
+            yield found
+        finally:
+            await world.aclose()
+            bench.close()
+
+
+def _of_another(step: str, config: Config, servers: Sequence[str]) -> bool:
+    words = step.split(".")
+    return words[1] in {server.name for server in config.servers} and words[1] not in servers

@@ -1,0 +1,117 @@
+"""apps.<app>.trial: a temporary name, over HTTP only, so that the app can be tried before DNS moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wizard.config import AppKind, Config
+from wizard.engine.check import Check, check
+from wizard.engine.plan import Change, Kind, Plan
+from wizard.engine.step import Context, Phase, Step
+from wizard.errors import WizardError
+from wizard.phases import certificate_panel as panels
+from wizard.phases.apps_panel import app_record
+from wizard.phases.certificate_panel import DomainView, calls
+from wizard.phases.hosts import server_record
+
+if TYPE_CHECKING:
+    from wizard.config import App
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """Record "trial": the name that was generated, saved before it is put on the panel."""
+
+    host: str
+
+
+class TrialStep(Step[tuple[DomainView, ...]]):
+    """Facts: domains on the panel that are no production names."""
+
+    phase = Phase.APPS
+    way_back = "The temporary name is taken off the panel; nobody but you knows it."
+    enduring = False
+
+    def __init__(self, config: Config, app: App) -> None:
+        self.app = app
+        self.id = f"apps.{app.name}.trial"
+        self.title = f"A temporary name for {app.name}"
+        self.needs = (f"apps.{app.name}.environment",)
+
+    async def observe(self, ctx: Context) -> tuple[DomainView, ...]:
+        return tuple(
+            view for view in await panels.domains_of(ctx, self.app) if view.host not in self.app.domains
+        )
+
+    def plan(self, facts: tuple[DomainView, ...]) -> Plan:
+        if facts:
+            return Plan()
+        change = Change(
+            Kind.CREATE,
+            "domain",
+            f"temporary name of {self.app.name} on {self.app.server}",
+            after=f"leads to {self.app.service or self.app.name}:{self.app.port}, HTTP only, no certificate",
+            why="the panel makes it from the server's address, so no DNS record is needed",
+            way_back="taken off again",
+        )
+        return Plan((change,))
+
+    async def apply(self, change: Change, ctx: Context) -> None:
+        if change.key.startswith("drop:"):
+            await panels.unserve(ctx, self.app, change.payload)
+            return
+        client, record = await calls(ctx, self.app.server), app_record(ctx, self.app)
+        known = ctx.saved.load("trial", TrialRecord)
+        host = known.host if known else ""
+        if not host:
+            made = await client.post("domain.generateDomain", {"appName": record.app_name})
+            host = str(made or "").strip().strip('"')
+            if not host:
+                raise WizardError(
+                    f"The panel of {self.app.server} made no temporary name",
+                    "it does not know its own public address",
+                    "Set the server's address in the panel's settings, then run again.",
+                )
+            ctx.saved.save("trial", TrialRecord(host))
+        if any(view.host == host for view in await panels.domains_of(ctx, self.app)):
+            return
+        body = {
+            "host": host,
+            "path": "/",
+            "port": self.app.port,
+            "https": False,
+            "certificateType": "none",
+            **self._owner(record.id),
+        }
+        await client.post("domain.create", body)
+
+    def _owner(self, identity: str) -> dict[str, str]:
+        if self.app.kind is AppKind.COMPOSE:
+            return {"composeId": identity, "serviceName": self.app.service, "domainType": "compose"}
+        return {"applicationId": identity, "domainType": "application"}
+
+    async def verify(self, ctx: Context) -> Sequence[Check]:
+        facts = await self.observe(ctx)
+        plain = [view for view in facts if not view.https or view.certificate == "none"]
+        address = server_record(ctx, self.app.server).ipv4
+        return [
+            check(
+                f"{self.app.name}.trial",
+                f"{self.app.name} has a temporary name on {self.app.server}, without a certificate",
+                bool(plain) and len(plain) == len(facts),
+                seen=", ".join(f"http://{view.host} at {address}" for view in facts) or "no such name",
+                vantage=f"panel of {self.app.server}",
+                at=ctx.now(),
+                advice="Run this step again; a certificate for a temporary name would only use up limits.",
+            )
+        ]
+
+    async def undo(self, ctx: Context) -> Plan:
+        return Plan(
+            tuple(
+                Change(Kind.DELETE, f"drop:{view.id}", f"temporary name {view.host}", payload=view.host)
+                for view in await self.observe(ctx)
+            )
+        )
