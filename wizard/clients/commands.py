@@ -149,6 +149,11 @@ def listening_ports() -> Command:
     return command("ss", "-Hltn")
 
 
+def seconds_since_epoch() -> Command:
+    """Seconds since the epoch by the host's own clock."""
+    return command("date", "+%s")
+
+
 def memory() -> Command:
     return command("cat", "/proc/meminfo")
 
@@ -256,12 +261,15 @@ def in_container(container: str, *argv: str, stdin: bytes | str = b"") -> Comman
 
 
 def reload_caddy(container: str) -> Command:
-    """A configuration that does not parse is refused and the old one stays."""
-    return in_container(container, "caddy", "reload", "--config", "/etc/caddy/Caddyfile")
+    """A configuration that does not parse is refused and the old one stays. "" means without a container."""
+    words = ("caddy", "reload", "--config", "/etc/caddy/Caddyfile")
+    return in_container(container, *words) if container else command(*words)
 
 
-def validate_caddy(container: str, path: str = "/etc/caddy/Caddyfile") -> Command:
-    return in_container(container, "caddy", "validate", "--config", path)
+def validate_caddy(container: str, text: str) -> Command:
+    """Whether the proxy would take this configuration, which goes to its standard input."""
+    words = ("caddy", "validate", "--config", "-", "--adapter", "caddyfile")
+    return in_container(container, *words, stdin=text) if container else command(*words, stdin=text)
 
 
 # Data

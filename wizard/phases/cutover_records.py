@@ -2,6 +2,10 @@
 
 | record | saved by | name |
 |---|---|---|
+| ZoneRecord | prepare.dns_zone | zone |
+| ProbeRecord | cutover.preflight | probe |
+| TtlRecord | cutover.lower_ttl, settle.raise_ttl | ttl |
+| ProxyRecord | cutover.old_proxy | proxy |
 | FlipRecord | cutover.flip | flip |
 """
 
@@ -9,17 +13,82 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wizard.dns.records import ChangeSet
+from wizard.dns.records import ChangeSet, RRset
+
+ZONE_STEP = "prepare.dns_zone"
+TTL_STEP = "cutover.lower_ttl"
+FLIP_STEP = "cutover.flip"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRecord:
+    """The record sets at the names that move, as they were before anything was changed.
+
+    `backup` names the file in backups/ with the whole zone; `servers` are those that it is delegated to.
+    """
+
+    zone: str
+    rrsets: tuple[RRset, ...]
+    servers: tuple[str, ...]
+    backup: str
+    at: float
+
+    def find(self, name: str, kind: str) -> RRset | None:
+        return next((one for one in self.rrsets if one.name == name and one.type == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRecord:
+    """A record of no use was written, seen on `servers` and taken away, all within `seconds`."""
+
+    name: str
+    servers: tuple[str, ...]
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TtlRecord:
+    """TTLs before they were changed. `at`: when every server showed the new ones; 0 until then.
+
+    `old_ttl` (seconds) is the longest of them: a cache may hold it until `at` plus it. `made` are names
+    that a wildcard answered for and that got record sets of their own.
+    """
+
+    sets: tuple[RRset, ...]
+    old_ttl: int
+    at: float = 0.0
+    made: tuple[RRset, ...] = ()
+
+    @property
+    def waited_out(self) -> float:
+        return self.at + self.old_ttl
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRecord:
+    """The old host's proxy before it was made to forward. `backup` names the file in backups/."""
+
+    path: str
+    container: str
+    backup: str
+    domains: tuple[str, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class FlipRecord:
     """The flip as it was made. `old_ttl` (seconds): a cache may hold the old values until `at` plus it.
 
-    `started` is the moment before the first record set was changed, `at` the one after the last.
+    `started` is the moment before the first record set was changed, `at` the one after which every
+    authoritative server showed the last of them (`started` until that is known).
     """
 
     changes: ChangeSet
     at: float
     old_ttl: int
     started: float
+
+    @property
+    def sealed(self) -> bool:
+        return self.at > self.started

@@ -44,7 +44,7 @@ class TxtProvider(Protocol):
 
 
 def _provider(ctx: Context) -> TxtProvider:
-    return cast("TxtProvider", ctx.world.dns_provider)  # type: ignore[attr-defined]
+    return cast("TxtProvider", ctx.world.dns_provider)
 
 
 async def ability(ctx: Context) -> Ability:
@@ -144,14 +144,14 @@ async def addresses(ctx: Context, name: str) -> tuple[str, ...]:
 
 async def _elsewhere(ctx: Context, name: str) -> tuple[str, ...]:
     """A name of somebody else's zone (a platform's edge): nothing of ours is cached by asking."""
-    answer = await _resolve(ctx, name, "A")
+    answer = await resolve(ctx, name, "A")
     return tuple(answer)
 
 
 async def authoritative(ctx: Context) -> tuple[SocketAddress, ...]:
     """Where the zone's own name servers are asked. Raises UnreachableError when none is known."""
-    names = await _resolve(ctx, ctx.config.dns.zone, "NS")
-    groups = await asyncio.gather(*(_resolve(ctx, name.rstrip("."), "A") for name in names))
+    names = await resolve(ctx, ctx.config.dns.zone, "NS")
+    groups = await asyncio.gather(*(resolve(ctx, name.rstrip("."), "A") for name in names))
     found = dict.fromkeys(ctx.world.endpoints.nameserver(one) for group in groups for one in group)
     if not found:
         raise UnreachableError(
@@ -162,7 +162,7 @@ async def authoritative(ctx: Context) -> tuple[SocketAddress, ...]:
     return tuple(found)
 
 
-async def _resolve(ctx: Context, name: str, kind: str) -> list[str]:
+async def resolve(ctx: Context, name: str, kind: str) -> list[str]:
     """Through the resolver that finds delegations; never used for a name that is being made."""
     resolver = ctx.world.endpoints.root_resolver
     if resolver is not None:

@@ -50,6 +50,7 @@ class FrontState:
     from_acme: list[StoredCertificate] = field(default_factory=list)
     acme_file: str = ""
     forwards: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, tuple[str, str]] = field(default_factory=dict)
     apps: dict[str, AppRun] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     hits: dict[str, int] = field(default_factory=dict)

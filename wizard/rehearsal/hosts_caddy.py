@@ -16,14 +16,15 @@ CADDYFILE = "/etc/caddy/Caddyfile"
 async def caddy(call: Call, box: Container, words: list[str]) -> int:
     """``caddy reload`` and ``caddy validate`` with ``--config``."""
     path = words[words.index("--config") + 1] if "--config" in words else CADDYFILE
-    text = call.host.text(_on_host(box, path))
+    text = call.stdin.decode() if path == "-" else call.host.text(_on_host(box, path))
     if not text or text.count("{") != text.count("}"):
         await call.err(f"Error: adapting config using caddyfile: {path}: unexpected EOF\n".encode())
         return 1
     if words[1] == "reload":
         front = call.host.stage.fronts.of(call.host.name)
+        marked = marks(text)
         for domain, address in forwards(text).items():
-            front.forward_all(domain, address)
+            front.forward_all(domain, address, marked.get(domain))
         call.host.stage.ledger.record("host", "reload", f"{call.host.name} caddy")
     return await call.say("Valid configuration\n" if words[1] == "validate" else "")
 
@@ -33,6 +34,16 @@ def _on_host(box: Container, path: str) -> str:
         if mount.kind == "bind" and (path == mount.target or path.startswith(f"{mount.target}/")):
             return mount.source + path.removeprefix(mount.target)
     return path
+
+
+def marks(text: str) -> dict[str, tuple[str, str]]:
+    """For each site the header that it adds to what it forwards."""
+    found: dict[str, tuple[str, str]] = {}
+    for names, body in re.findall(r"^([^\s{#][^{\n]*)\{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+        header = re.search(r"header_down\s+(\S+)\s+(\S+)", body)
+        if header:
+            found |= {name.strip(): (header[1], header[2]) for name in names.split(",")}
+    return found
 
 
 def forwards(text: str) -> dict[str, str]:

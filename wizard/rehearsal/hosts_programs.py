@@ -32,6 +32,11 @@ async def cat(call: Call) -> int:
     return code
 
 
+@program("date")
+async def date(call: Call) -> int:
+    return await call.say(f"{int(call.host.stage.clock.now())}\n")
+
+
 @program("dd")
 async def dd(call: Call) -> int:
     path = next(word[3:] for word in call.argv if word.startswith("of="))

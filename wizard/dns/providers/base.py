@@ -7,13 +7,20 @@ from typing import Protocol
 
 from wizard.dns.records import ChangeSet, RecordChange, RRset, Standing, ZoneSnapshot, refuse_third, standing
 
+PROOF_TTL = 60
+
 
 class DnsProvider(Protocol):
-    """`min_ttl`: seconds. `atomic`: a change set takes effect as a whole."""
+    """`min_ttl`: seconds. `atomic`: a change set takes effect as a whole. `types`: what it can hold.
+
+    `by_hand`: a person makes the edits; `apply` and `revert` then wait until they are seen.
+    """
 
     name: str
     min_ttl: int
     atomic: bool
+    by_hand: bool
+    types: frozenset[str]
 
     async def snapshot(self) -> ZoneSnapshot: ...
 
@@ -40,8 +47,9 @@ def due(changes: ChangeSet, live: ZoneSnapshot) -> tuple[RecordChange, ...]:
     ordered = deletions_first(changes)
     for change in ordered:
         refuse_third(change, live.find(change.name, change.type))
-    return tuple(one for one in ordered if not _stands(one, live.find(one.name, one.type)))
+    return tuple(one for one in ordered if not stands(one, live.find(one.name, one.type)))
 
 
-def _stands(change: RecordChange, live: RRset | None) -> bool:
+def stands(change: RecordChange, live: RRset | None) -> bool:
+    """Whether the change is made already."""
     return standing(change, live) in (Standing.NEW, Standing.BOTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wizard.dns.providers.base import due
+from wizard.dns.providers.base import PROOF_TTL, due
 from wizard.dns.records import ChangeSet, RecordChange, ZoneSnapshot, rrset
 from wizard.errors import VendorError
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from wizard.clients.hetzner import HetznerClient
 
 _ALIASES = frozenset({"CNAME", "NS", "PTR", "MX", "SRV"})
-_PROOF_TTL = 60
 
 
 class HetznerProvider:
     name = "hetzner"
     min_ttl = 60
     atomic = False
+    by_hand = False
+    types = frozenset({"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "SRV", "SVCB", "TLSA", "TXT"})
 
     def __init__(self, client: HetznerClient, zone: str) -> None:
         self._zones = client.zones
@@ -59,7 +60,7 @@ class HetznerProvider:
         label, quoted = self._relative(name), tuple(f'"{value}"' for value in values)
         existing = await self._zones.rrset(self._zone, label, "TXT")
         if existing is None:
-            await self._zones.create(self._zone, label, "TXT", quoted, _PROOF_TTL)
+            await self._zones.create(self._zone, label, "TXT", quoted, PROOF_TTL)
         elif set(existing.values) != set(quoted):
             await self._zones.set_records(self._zone, label, "TXT", quoted)
 
