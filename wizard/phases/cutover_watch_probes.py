@@ -1,0 +1,79 @@
+"""What the watch looks at beside DNS: certificates at the new addresses, HTTP at old and new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wizard.engine.step import Context
+
+if TYPE_CHECKING:
+    from wizard.dns.view import CertificateRow, HttpRow
+    from wizard.dns.watch_probes import Probes
+    from wizard.dns.watch_target import Target
+
+_SECONDS = 5.0
+
+
+def probes(ctx: Context, targets: Sequence[Target]) -> Probes:
+    """For every name whose IPv4 address moves."""
+    from wizard.dns.watch_probes import Probes
+
+    moved = [target for target in targets if target.type == "A" and target.new]
+    if not moved:
+        return Probes()
+
+    async def certificates() -> tuple[CertificateRow, ...]:
+        pairs = [(target.name, address) for target in moved for address in target.new]
+        return tuple(await asyncio.gather(*(_certificate(ctx, name, address) for name, address in pairs)))
+
+    async def http() -> tuple[HttpRow, ...]:
+        return tuple(await asyncio.gather(*(_http(ctx, target) for target in moved)))
+
+    return Probes(certificates, http)
+
+
+async def _certificate(ctx: Context, name: str, address: str) -> CertificateRow:
+    from wizard.checks.tls import look
+    from wizard.dns.view import CertificateRow
+
+    seen = await look(ctx.world.net, name, address, trust=ctx.world.endpoints.trust, timeout=_SECONDS)
+    leaf = seen.certificate
+    return CertificateRow(
+        name,
+        address,
+        seen.trusted,
+        leaf.issuer if leaf else "",
+        leaf.not_after if leaf else None,
+        seen.problem,
+    )
+
+
+async def _http(ctx: Context, target: Target) -> HttpRow:
+    from wizard.dns.view import HttpRow
+
+    path = _path(ctx, target.name)
+    url = f"https://{target.name}{path}"
+    before = target.old[0] if target.old and not target.old_alias else ""
+    old, new = await asyncio.gather(_ask(ctx, url, before), _ask(ctx, url, target.new[0]))
+    # A status of 0 says that there was no answer: two of those are not the same answer.
+    same = old[0] == new[0] and new[0] > 0 if before else None
+    note = f"the old place is reached by the alias {target.old_alias}" if target.old_alias else ""
+    return HttpRow(f"{target.name}{path}", old[1], new[1], same, note)
+
+
+def _path(ctx: Context, name: str) -> str:
+    return ctx.config.app_of(name).health if name in ctx.config.names else "/"
+
+
+async def _ask(ctx: Context, url: str, address: str) -> tuple[int, str]:
+    from wizard.checks.http import HttpProblem
+
+    if not address:
+        return 0, ""
+    try:
+        answer = await ctx.world.http.get(url, address, timeout=_SECONDS, follow=True)
+    except HttpProblem as problem:
+        return 0, f"{problem.kind.value}: {problem.why}"
+    return answer.status, f"{answer.status}, {answer.seconds * 1000:.0f} ms"
