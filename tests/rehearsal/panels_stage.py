@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from wizard.config import Config
 from wizard.rehearsal.acme import AcmeStandin
 from wizard.rehearsal.git_state import Clone, CloneRefused
 from wizard.rehearsal.hosts import Host
-from wizard.rehearsal.hosts_state import SwarmService
+from wizard.rehearsal.hosts_state import SwarmService, Volume
 from wizard.rehearsal.panels import Panel, Panels
+from wizard.rehearsal.sites import SiteRequest
 
 EMAIL, PASSWORD = "admin@shop.example", "a-password-that-nobody-guesses"
 COMPOSE = """\
@@ -126,5 +127,108 @@ async def panel_world(
         yield PanelWorld(small, git, small.world.panels)
 
 
-def without_old_host(config: Config = CONFIG) -> Config:
-    return replace(config, old_host=None, vercel=())
+@dataclass
+class Shop:
+    """A project on a panel with an application and a stack, asked for as the wizard does."""
+
+    world: PanelWorld
+    host: Host
+    panel: Panel
+    client: DokployClient
+    environment: str
+
+    @classmethod
+    async def on(cls, world: PanelWorld, name: str = "backend", number: int = 20) -> Shop:
+        host, panel = world.install(name, number)
+        host.docker.volumes["shop-vault"] = Volume("shop-vault")
+        client = await world.client(host)
+        made = await client.post("project.create", {"name": "shop"})
+        return cls(world, host, panel, client, made["environment"]["environmentId"])
+
+    async def stack(self, text: str = "", env: str = "DATABASE_USERNAME=directus") -> dict[str, Any]:
+        """The stack `api`, from its repository or from `text`."""
+        body = {"name": "api", "environmentId": self.environment, "appName": "api"}
+        made: dict[str, Any] = await self.client.post("compose.create", body)
+        source: dict[str, Any] = {"sourceType": "raw", "composeFile": text}
+        if not text:
+            source = {
+                "sourceType": "git",
+                "customGitUrl": "https://github.com/owner/shop.git",
+                "customGitBranch": "main",
+                "composePath": "./docker-compose.yml",
+            }
+        await self.client.post("compose.update", {"composeId": made["composeId"], **source})
+        await self.client.post("compose.saveEnvironment", {"composeId": made["composeId"], "env": env})
+        return made
+
+    async def application(self, *, healthy: bool = True, dockerfile: str = "Dockerfile") -> dict[str, Any]:
+        """The application `web`, with a health check or without."""
+        body = {"name": "web", "environmentId": self.environment, "appName": "web"}
+        made: dict[str, Any] = await self.client.post("application.create", body)
+        key = {"applicationId": made["applicationId"]}
+        await self.client.post("application.saveGitProvider", {**key, **GIT_SOURCE})
+        await self.client.post("application.saveBuildType", {**key, **BUILD_TYPE, "dockerfile": dockerfile})
+        if healthy:
+            await self.client.post(
+                "application.update", {**key, "healthCheckSwarm": HEALTH, "updateConfigSwarm": UPDATE}
+            )
+        return made
+
+    async def deploy(self, thing: dict[str, Any], *, rolled_out: bool = True) -> dict[str, Any]:
+        """Deploy it and wait for the end; then, unless told otherwise, for Docker's."""
+        word = "compose" if "composeId" in thing else "application"
+        key = f"{word}Id"
+        before = len(await self.deployments(thing))
+        await self.client.post(f"{word}.deploy", {key: thing[key], "title": "By hand"})
+        while True:
+            found = await self.deployments(thing)
+            if len(found) > before and found[0]["status"] != "running":
+                break
+            await self.stage.clock.sleep(1.0)
+        while rolled_out and self.panel.state.settling:
+            await self.stage.clock.sleep(1.0)
+        return found[0]
+
+    async def deployments(self, thing: dict[str, Any]) -> list[dict[str, Any]]:
+        if "composeId" in thing:
+            found = await self.client.get("deployment.allByCompose", composeId=thing["composeId"])
+        else:
+            found = await self.client.get("deployment.all", applicationId=thing["applicationId"])
+        return list(found)
+
+    async def log(self, deployment: dict[str, Any]) -> str:
+        return str(await self.client.get("deployment.readLogs", deploymentId=deployment["deploymentId"]))
+
+    async def visit(self, domain: str, path: str = "/health") -> int:
+        """The status that a visitor gets from the host's proxy."""
+        asked = SiteRequest("GET", domain, path, {}, scheme="http")
+        return (await self.panel.front.answer(asked, b"")).status
+
+    @property
+    def stage(self) -> Any:
+        return self.world.stage
+
+
+GIT_SOURCE: dict[str, Any] = {
+    "customGitUrl": "https://github.com/owner/shop.git",
+    "customGitBranch": "main",
+    "customGitBuildPath": "/",
+    "watchPaths": [],
+    "customGitSSHKeyId": None,
+    "enableSubmodules": False,
+}
+BUILD_TYPE: dict[str, Any] = {
+    "buildType": "dockerfile",
+    "dockerContextPath": "/",
+    "dockerBuildStage": "",
+    "herokuVersion": None,
+    "railpackVersion": None,
+}
+HEALTH: dict[str, Any] = {
+    "Test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1/"],
+    "Interval": 5_000_000_000,
+    "Timeout": 3_000_000_000,
+    "StartPeriod": 10_000_000_000,
+    "Retries": 3,
+}
+UPDATE: dict[str, Any] = {"Parallelism": 1, "Order": "start-first", "FailureAction": "rollback"}

@@ -47,8 +47,10 @@ class Part:
 
     @property
     def lasting(self) -> bool:
-        """Whether it goes on running; a set-up job ends by itself."""
-        return self.restart != "no" and not self.service.endswith("setup")
+        """Whether it goes on running; a set-up job does its work and ends."""
+        return not (
+            self.service.endswith(("setup", "init", "migrate")) and self.restart in ("no", "on-failure")
+        )
 
 
 @dataclass

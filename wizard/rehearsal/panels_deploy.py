@@ -74,7 +74,7 @@ async def _take(panel: Panel, job: Job) -> None:
         elif job.kind == "application":
             await panels_images.deploy(panel, row, deployment, write)
         else:
-            await panels_stack.deploy(panel, row, write)
+            await panels_stack.deploy(panel, row, deployment, write)
     except Failure as failure:
         status = "error"
         write(str(failure))

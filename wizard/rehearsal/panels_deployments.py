@@ -95,7 +95,13 @@ def of_type(panel: Panel, given: Row) -> list[Row]:
 @query("deployment.queueList")
 def queue(panel: Panel, given: Row) -> list[Row]:
     return [
-        {"id": str(number), "name": "deployments", "data": {f"{job.kind}Id": job.id, "titleLog": job.title}}
+        {
+            "id": str(number),
+            "name": "deployments",
+            "data": {f"{job.kind}Id": job.id, "titleLog": job.title, "applicationType": job.kind},
+            "state": "active" if job.deployment else "waiting",
+            "timestamp": int(panel.now() * 1000),
+        }
         for number, job in enumerate(panel.state.queue, 1)
     ]
 

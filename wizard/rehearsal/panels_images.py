@@ -33,8 +33,9 @@ async def deploy(panel: Panel, row: Row, deployment: Row, write: Write) -> None:
     if row["sourceType"] == "docker":
         built = await _pull(panel, row, write)
     else:
-        files, sha = await fetch(panel, row, write)
-        built = await _build(panel, row, files, sha, write)
+        checkout = await fetch(panel, row, write)
+        checkout.sign(deployment)
+        built = await _build(panel, row, checkout.files, checkout.sha, write)
     if row["rollbackActive"] and row.get("rollbackRegistryId"):
         number = len(panel.rows("rollback", applicationId=row["applicationId"])) + 1
         rollback = panel.add(
@@ -194,5 +195,8 @@ def _replace_task(panel: Panel, service: SwarmService) -> None:
 def show(panel: Panel, row: Row, version: str, *, gap: float = 0.0) -> None:
     """What visitors get from now on."""
     app = panel.app_of(row)
-    if app is not None:
+    if app is None:
+        return
+    run = panel.front.state.apps.get(app.name)
+    if gap or run is None or run.version != version:
         panel.front.app_version(app.name, version, gap=gap)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.rehearsal.panels_state import Row
@@ -22,6 +23,19 @@ class Failure(Exception):
     """A deployment ends with an error; its text is the log's last line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Files by path from the repository's root, patches applied."""
+
+    sha: str
+    message: str
+    files: dict[str, bytes]
+
+    def sign(self, deployment: Row) -> None:
+        """The panel writes the commit over what the deployment was called when it was asked for."""
+        deployment["title"], deployment["description"] = self.message, f"Commit: {self.sha}"
+
+
 def key_of(row: Row) -> str:
     return str(row.get("composeId") or row.get("applicationId"))
 
@@ -32,7 +46,7 @@ def home(row: Row) -> str:
     return f"/etc/dokploy/{kind}/{row['appName']}/code"
 
 
-async def fetch(panel: Panel, row: Row, write: Write) -> tuple[dict[str, bytes], str]:
+async def fetch(panel: Panel, row: Row, write: Write) -> Checkout:
     """The files and the commit. The folder of the last deployment is deleted first, whatever is in it."""
     panel.state.sources.pop(key_of(row), None)
     kind = row["sourceType"]
@@ -45,10 +59,11 @@ async def fetch(panel: Panel, row: Row, write: Write) -> tuple[dict[str, bytes],
     write(f"Cloning Repo Custom {url} to {home(row)}: ⏳")
     await panel.stage.clock.sleep(CLONE_SECONDS)
     sha, message, files = await _clone(panel, row, url, branch)
-    write(f"Cloned {url}: ✅ {sha[:7]} {message.splitlines()[0] if message else ''}".rstrip())
+    message = message.strip() or "no message"
+    write(f"Cloned {url}: ✅ {sha[:7]} {message.splitlines()[0]}")
     files = _patched(panel, row, dict(files), write)
     panel.state.sources[key_of(row)] = files
-    return files, sha
+    return Checkout(sha, message.splitlines()[0], files)
 
 
 async def _clone(panel: Panel, row: Row, url: str, branch: str) -> tuple[str, str, dict[str, bytes]]:

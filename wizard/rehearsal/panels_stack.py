@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from typing import TYPE_CHECKING
 
 import yaml
@@ -66,24 +67,46 @@ def with_labels(panel: Panel, row: Row, data: Row) -> Row:
     return data
 
 
-async def deploy(panel: Panel, row: Row, write: Write) -> None:
+async def deploy(panel: Panel, row: Row, deployment: Row, write: Write) -> None:
     """Raises Failure with what docker compose would say. What runs already goes on then."""
     path = path_of(row)
     if row["sourceType"] == "raw":
         files, sha = {path: str(row["composeFile"]).encode()}, ""
     else:
-        files, sha = await fetch(panel, row, write)
+        checkout = await fetch(panel, row, write)
+        checkout.sign(deployment)
+        files, sha = checkout.files, checkout.sha
     if not files.get(path):
         raise Failure(f"Error: ❌ Compose file not found: {home(row)}/{path}")
     data = _parsed(files[path].decode("utf-8", "replace"))
     found = compose(
         with_labels(panel, row, data), files, path, row, panel.docker, sha, lambda line: write(line)
     )
-    write(f"docker compose -p {row['appName']} -f {path} up -d --build --remove-orphans")
+    own = f"compose -p {row['appName']} -f {path} up -d --build --remove-orphans"
+    command, *chained = str(row.get("command") or own).split("&&")
+    write(f"docker {command.strip()}")
     await _obtain(panel, found, write)
     await _up(panel, row, found, write)
     _route(panel, row)
+    for part in chained:
+        await _also(panel, row, part.strip(), write)
     write("Docker Compose Deployed: ✅")
+
+
+async def _also(panel: Panel, row: Row, command: str, write: Write) -> None:
+    """What a custom command runs after the stack is up: `docker compose … exec -T SERVICE COMMAND`."""
+    write(command)
+    words = command.split()
+    if "exec" not in words:
+        return
+    service, *inner = [word for word in words[words.index("exec") + 1 :] if word != "-T"]
+    boxes = [box for box in panel.docker.of_project(row["appName"]) if box.service == service]
+    if not boxes or boxes[0].state != "running":
+        raise Failure(f'service "{service}" is not running')
+    code, output = await panel.host.shell(shlex.join(["docker", "exec", boxes[0].name, *inner]))
+    write(output.decode("utf-8", "replace").strip() or f"exit status {code}")
+    if code:
+        raise Failure(f"Error: ❌ {command} failed with exit status {code}")
 
 
 def _parsed(text: str) -> Row:
