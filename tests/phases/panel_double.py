@@ -41,7 +41,7 @@ class PanelDouble:
                 ]
             case "docker.getContainersByAppNameMatch":
                 return [{"containerId": "a1", "name": f"{parameters['appName']}-api-1", "state": "running"}]
-            case "application.readLogs" | "compose.readLogs":
+            case "application.readLogs" | "compose.readLogs" | "deployment.readLogs":
                 return self.log
             case "deployment.all" | "deployment.allByCompose":
                 return self.deployments

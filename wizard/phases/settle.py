@@ -9,6 +9,7 @@ from wizard.engine.step import Step
 from wizard.phases.settle_document import DocumentStep, InformTeam
 from wizard.phases.settle_protection import Protection
 from wizard.phases.settle_renewal import RenewalStep
+from wizard.phases.settle_ttl import RaiseTtl
 from wizard.phases.settle_zero_downtime import ZeroDowntimeStep
 
 
@@ -16,6 +17,7 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     return (
         RenewalStep(config),
         *(ZeroDowntimeStep(config, app) for app in config.apps),
+        RaiseTtl(config),
         Protection(config),
         DocumentStep(config),
         InformTeam(config),
