@@ -54,7 +54,10 @@ def _service(config: Config, app: App, name: str, databases: dict[str, Database]
         return _database(databases[name])
     main = name == (app.service or app.name)
     owner = app.repository.lower()
-    lines = [f"image: {_IMAGES.get(name, f'ghcr.io/{owner}-{name}:latest')}"]
+    # What keeps data is pinned; of the others a project seldom thinks.
+    keeps = any(name in volume.services for volume in config.volumes if volume.app == app.name)
+    tag = "${IMAGE_TAG:-2026.9.1}" if keeps else "latest"
+    lines = [f"image: {_IMAGES.get(name, f'ghcr.io/{owner}-{name}:{tag}')}"]
     if main:
         lines.append(f"container_name: {name}")
     lines.append('restart: "no"' if name.endswith("setup") else "restart: unless-stopped")

@@ -70,6 +70,7 @@ def user(login: str, base: str, now: float) -> Document:
     """The token's own person."""
     return {
         **person(login, base),
+        "user_view_type": "private",
         **dict.fromkeys(("name", "company", "blog", "location", "email", "hireable", "bio"), None),
         "name": login,
         "blog": "",
