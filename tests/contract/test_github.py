@@ -22,7 +22,7 @@ HOOK = "https://nowhere.shop.example/api/deploy/abcdefghijkl"
 async def test_everything_that_is_sent_and_answered_is_as_described(tmp_path: Path) -> None:
     contract = Contract.of("github")
     async with git_world(tmp_path) as there, recorded(there.git.github_url) as tape:
-        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.stage.clock)
+        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.world.clock)
         await client.account()
         await client.repositories()
         await client.repository(SHOP)
@@ -62,7 +62,7 @@ async def test_a_missing_right_is_refused_as_described(tmp_path: Path) -> None:
     contract = Contract.of("github")
     async with git_world(tmp_path) as there, recorded(there.git.github_url) as tape:
         await there.use_token(READ_ONLY_TOKEN)
-        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.stage.clock)
+        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.world.clock)
         with _refused():
             await client.add_hook(SHOP, HOOK)
         await client.aclose()
@@ -74,7 +74,7 @@ async def test_the_description_objects_to_what_it_should(tmp_path: Path) -> None
     """A broken request and a broken answer are found, so a green test above means something."""
     contract = Contract.of("github")
     async with git_world(tmp_path) as there, recorded(there.git.github_url) as tape:
-        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.stage.clock)
+        client = GitHubClient(tape.url, lambda: there.world.secrets.get("GITHUB_TOKEN"), there.world.clock)
         await client.add_hook(SHOP, HOOK)
         await client.repository(SHOP)
         await client.aclose()

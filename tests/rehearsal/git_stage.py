@@ -11,6 +11,7 @@ from tests.rehearsal.small_stage import example, small_world
 from wizard.clients.git import GitClient, GitClients
 from wizard.config import Config, GitHost
 from wizard.endpoints import Endpoints
+from wizard.rehearsal.clock import StageClock
 from wizard.rehearsal.git import GitStandin
 from wizard.rehearsal.git_state import RepositoryState
 from wizard.rehearsal.stage import Stage
@@ -28,6 +29,25 @@ def shop(*, host: GitHost = GitHost.GITHUB, private: bool = False) -> Config:
     api = replace(api, compose_file="deploy/docker-compose.prod.yml", cache_service="cache")
     apps = tuple(replace(app, git_host=host, private_repository=private) for app in (web, api))
     return replace(base, apps=apps)
+
+
+@dataclass(frozen=True)
+class WizardClock:
+    """The stage's clock as a wizard in the same process uses it."""
+
+    stage: StageClock
+
+    def now(self) -> float:
+        return self.stage.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.stage.sleep(seconds)
+
+    async def wait_until(self, moment: float) -> None:
+        await self.stage.leap(moment)
+
+    def real(self, seconds: float) -> float:
+        return max(0.3, seconds / self.stage.rate)
 
 
 @dataclass
@@ -69,7 +89,7 @@ async def git_world(
         for name, value in given.items():
             await secrets.put(name, value)
         endpoints = Endpoints(github=stage.git.github_url, gitlab=stage.git.gitlab_url, trust=small.trust)
-        world = World(config, secrets, endpoints, stage.clock, small.net, live=False)
+        world = World(config, secrets, endpoints, WizardClock(stage.clock), small.net, live=False)
         clients: GitClients = world.git
         try:
             yield GitWorld(stage, world, clients.of(config.apps[0].git_host), folder)
