@@ -31,6 +31,7 @@ def add_routes(vercel: VercelStandin, app: web.Application) -> None:
         add(f"/{version}/domains/{{domain}}/records", reads.records)
     add("/v8/certs", reads.certificates)
     add("/v1/env", reads.shared)
+    add("/v1/env/{variable}", reads.shared_one)
     for word in ("edge-config", "global-config"):
         add(f"/v1/{word}", reads.edge_configs)
         add(f"/v1/{word}/{{config}}/items", reads.edge_items)
@@ -128,6 +129,15 @@ class _Account:
         if project := request.query.get("projectId"):
             rows = [row for row in rows if project in row["projectId"]]
         return web.json_response(by_moment(request, "data", rows))
+
+    async def shared_one(self, request: web.Request) -> web.Response:
+        for row in self._own(request, self.vercel.state.shared):
+            if row["id"] == request.match_info["variable"]:
+                if row["type"] == "sensitive":
+                    return web.json_response({**row, "decrypted": False})
+                value = self.vercel.state.shared_values[str(row["id"])]
+                return web.json_response({**row, "decrypted": True, "value": value})
+        raise Refused(404, "not_found", "The environment variable was not found.")
 
     async def edge_configs(self, request: web.Request) -> web.Response:
         if "global" in request.path:

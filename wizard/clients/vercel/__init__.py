@@ -104,28 +104,37 @@ class VercelClient:
         row = await self.thing(calls.DOMAIN_CONFIG, project, name, projectIdOrName=project.name)
         return models.domain_config(name, row)
 
-    async def variables(self, project: Project, *, clear: bool = False) -> tuple[Variable, ...]:
+    async def variables(
+        self, project: Project | str, team: str = "", *, clear: bool = True
+    ) -> tuple[Variable, ...]:
         """The project's and the team's shared ones. With `clear`, each encrypted one is read by itself.
 
-        A sensitive one can never be read back: it stays without a value.
+        A sensitive one can never be read back: its value is None. Raises NotFoundError for a project that
+        the team does not have.
         """
-        rows = [models.variable(row) for row in await self.rows(calls.VARIABLES, project)]
+        found = await self._known(project, team) if isinstance(project, str) else project
+        rows = [models.variable(row) for row in await self.rows(calls.VARIABLES, found)]
         with contextlib.suppress(NotFoundError, CredentialError):
-            shared = await self.rows(calls.SHARED, project, projectId=project.id)
+            shared = await self.rows(calls.SHARED, found, projectId=found.id)
             rows += [models.variable(row, shared=True) for row in shared]
         if not clear:
             return tuple(rows)
         gate = asyncio.Semaphore(_AT_ONCE)
-        return tuple(await asyncio.gather(*(self._cleared(project, row, gate) for row in rows)))
+        return tuple(await asyncio.gather(*(self._cleared(found, row, gate) for row in rows)))
+
+    async def _known(self, name: str, team: str) -> Project:
+        return read_project(
+            await self._api.one(calls.PROJECT, {}, team=await self.team_id(team), project=name)
+        )
 
     async def _cleared(self, project: Project, row: Variable, gate: asyncio.Semaphore) -> Variable:
-        if row.readable or row.shared or row.kind in ("sensitive", "system"):
+        if row.value is not None or row.kind in ("sensitive", "system"):
             return row
         async with gate:
-            answer = await self.thing(calls.VARIABLE, project, row.id)
+            answer = await self.thing(calls.SHARED_ONE if row.shared else calls.VARIABLE, project, row.id)
         if answer.get("decrypted") is not True or "value" not in answer:
             return row
-        return dataclasses.replace(row, value=str(answer["value"]), readable=True)
+        return dataclasses.replace(row, value=str(answer["value"]))
 
     async def environments(self, project: Project) -> tuple[str, ...]:
         return tuple(str(row["slug"]) for row in await self.rows(calls.ENVIRONMENTS, project))

@@ -64,6 +64,7 @@ TOKEN = Call("token", ("/v5/user/tokens/{thing}",), "token")
 
 CERTIFICATES = Call("certificates", ("/v8/certs",), "certs", Paging.UNTIL, False, _SDK)
 SHARED = Call("shared variables", ("/v1/env",), "data", Paging.UNTIL, False, _SDK)
+SHARED_ONE = Call("shared variable", ("/v1/env/{thing}",), "", Paging.NONE, False, _SDK)
 REDIRECTS = Call("bulk redirects", ("/v1/bulk-redirects",), "redirects", Paging.NUMBER, False, _SDK)
 ROUTES = Call("dashboard routes", ("/v1/projects/{project}/routes",), "routes", Paging.NONE, False, _SDK)
 FIREWALL = Call("firewall", ("/v1/security/firewall/config",), "", Paging.NONE, False, _SDK)
@@ -78,5 +79,6 @@ CHARGES = Call(
 ALL = (
     USER, TEAMS, PROJECTS, PROJECT, DOMAINS, ENVIRONMENTS, VARIABLES, VARIABLE, ALIASES, DEPLOYMENTS,
     DEPLOYMENT, FILES, DOMAIN_CONFIG, ACCOUNT_DOMAINS, RECORDS, EDGE_CONFIGS, EDGE_ITEMS, WEBHOOKS,
-    TOKEN, CERTIFICATES, SHARED, REDIRECTS, ROUTES, FIREWALL, STORES, DRAINS, INTEGRATIONS, VISITS, CHARGES,
+    TOKEN, CERTIFICATES, SHARED, SHARED_ONE, REDIRECTS, ROUTES, FIREWALL, STORES, DRAINS, INTEGRATIONS,
+    VISITS, CHARGES,
 )  # fmt: skip

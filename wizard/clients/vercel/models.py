@@ -114,14 +114,15 @@ class ProjectDomain:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One key for one set of targets and one branch: a key alone says nothing.
+    """One name for one set of targets and one branch: a name alone says nothing.
 
-    `kind` is system, encrypted, plain, sensitive or secret. `value` is clear text only where `readable`.
-    `hint` says which store it belongs to, if any; `integration` who set it; `shared` that it is the team's.
+    `kind` is system, encrypted, plain, sensitive or secret. `value` is clear text, or None where nobody can
+    read it (or nobody did yet). `hint` says which store it belongs to, if any; `integration` who set it;
+    `shared` that it is the team's.
     """
 
     id: str
-    key: str
+    name: str
     kind: str
     targets: tuple[str, ...]
     branch: str = ""
@@ -130,14 +131,13 @@ class Variable:
     store: str = ""
     integration: str = ""
     shared: bool = False
-    value: str = field(default="", repr=False)
-    readable: bool = False
+    value: str | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
         """Its name in the operator's words, unique within a project."""
         where = "+".join((*self.targets, *self.environments)) or "no target"
-        return f"{self.key} ({where}{f', branch {self.branch}' if self.branch else ''})"
+        return f"{self.name} ({where}{f', branch {self.branch}' if self.branch else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def variable(row: Row, *, shared: bool = False) -> Variable:
     target = row.get("target") or ()
     return Variable(
         id=str(row.get("id", "")),
-        key=str(row["key"]),
+        name=str(row["key"]),
         kind=kind,
         targets=(target,) if isinstance(target, str) else tuple(str(one) for one in target),
         branch=str(row.get("gitBranch") or ""),
@@ -262,8 +262,7 @@ def variable(row: Row, *, shared: bool = False) -> Variable:
         store=str(hint.get("storeId", "")),
         integration=str(row.get("configurationId") or ""),
         shared=shared,
-        value=str(row.get("value") or "") if readable else "",
-        readable=readable,
+        value=str(row.get("value") or "") if readable else None,
     )
 
 
