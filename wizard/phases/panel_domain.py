@@ -137,7 +137,7 @@ async def apply(ctx: Context, server: Server, email: str, change: Change) -> Non
 
 async def _assign(ctx: Context, server: Server, email: str, name: str) -> None:
     body: dict[str, Any] = {
-        "host": name or None,
+        "host": name,
         "certificateType": "letsencrypt" if name else "none",
         "letsEncryptEmail": email,
         "https": bool(name),

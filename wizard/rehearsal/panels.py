@@ -24,6 +24,16 @@ PORT = 3000
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH, _SUFFIX_LENGTH = 21, 6
+OPERATORS = {
+    "SMTP_SERVER": "smtp.rehearsal.invalid",
+    "SMTP_PORT": "587",
+    "SMTP_USERNAME": "alerts@rehearsal.invalid",
+    "SMTP_PASSWORD": "rehearsal-mail-0b7d",
+    "BACKUP_ACCESS_KEY": "REHEARSALACCESSKEY00",
+    "BACKUP_SECRET_KEY": "rehearsal-store-5f21a9",
+    "DISCORD_WEBHOOK": "https://discord.com/api/webhooks/100000000000000001/rehearsal",
+    "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0REHEARSE/B0REHEARSE/rehearsal",
+}
 
 
 class Panel:
@@ -148,6 +158,11 @@ class Panels:
         self.state = state
         self._panels: dict[str, Panel] = {}
         load()
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the operator has for the panels: a mail server, a store for backups."""
+        return dict(OPERATORS)
 
     @staticmethod
     def begin(stage: Stage) -> PanelsState:

@@ -104,7 +104,7 @@ def _strict(changes: Row, name: str, known: set[str]) -> None:
 
 @mutation(
     "application.saveGitProvider",
-    "applicationId customGitBuildPath? customGitUrl? watchPaths? customGitBranch?",
+    "applicationId customGitBuildPath? customGitUrl? watchPaths? customGitBranch",
 )
 def save_git(panel: Panel, given: Row) -> bool:
     row = find(panel, given)
@@ -119,7 +119,7 @@ def save_git(panel: Panel, given: Row) -> bool:
 
 @mutation(
     "application.saveGithubProvider",
-    "applicationId repository? owner? buildPath? githubId? branch? triggerType",
+    "applicationId repository? owner? buildPath? githubId? branch triggerType",
 )
 def save_github(panel: Panel, given: Row) -> bool:
     row = find(panel, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 from wizard.rehearsal.panels_procedures import chosen, mutation, query
@@ -142,8 +143,12 @@ async def run_backup(panel: Panel, given: Row) -> bool:
         deployment["status"] = "error"
         log.append(why)
         raise mistake("Error running manual Compose backup")
-    name = f"{stack['appName']}/{row['prefix'].strip('/')}/{when(panel.now())}.sql.gz".replace("//", "/")
-    _written(panel, destination, name, 48_000)
+    login = f"-U {row['metadata']['postgres']['databaseUser']}"
+    _, dump = await panel.host.shell(f"docker exec -i {box.name} pg_dump {login} -Fc {row['database']}")
+    folder = f"{stack['appName']}_{row['serviceName']}/{row['prefix'].strip('/')}".rstrip("/")
+    name = f"{folder}/{when(panel.now()).replace(':', '-').replace('.', '-')}.sql.gz"
+    panel.state.bodies[name] = gzip.compress(dump, mtime=0)
+    _written(panel, destination, name, len(panel.state.bodies[name]))
     deployment["status"] = "done"
     log.append("✅ Upload completed")
     return True
@@ -218,6 +223,10 @@ async def run_volume_backup(panel: Panel, given: Row) -> bool:
         log.append(f"Error: no such volume: {row['volumeName']}")
         raise mistake("Error running volume backup")
     size = sum(len(file.content) for file in volume.files.values())
-    _written(panel, destination, f"{row['prefix'].strip('/')}/{row['volumeName']}-{panel.stamp()}.tar", size)
+    stack = panel.table("compose").get(row.get("composeId") or "", {})
+    folder = f"{stack.get('appName', row['appName'])}_{row.get('serviceName') or ''}".rstrip("_")
+    stamp = panel.stamp().replace(":", "-").replace(".", "-")
+    path = f"{folder}/{row['prefix'].strip('/')}/{row['volumeName']}-{stamp}.tar"
+    _written(panel, destination, path, size + 10_240)
     deployment["status"] = "done"
     return True

@@ -51,9 +51,9 @@ def _own(panel: Panel) -> Row:
     }
 
 
-@mutation("settings.assignDomainServer", "host? certificateType")
+@mutation("settings.assignDomainServer", "host certificateType")
 def assign_domain(panel: Panel, given: Row) -> Row:
-    """The panel's own domain; null takes it away."""
+    """The panel's own domain; an empty one takes it away."""
     if given["certificateType"] not in ("letsencrypt", "none", "custom"):
         raise complain("certificateType", "Invalid option")
     before = panel.state.settings.get("host")

@@ -124,6 +124,8 @@ class PanelState:
     """Hosts that a stack's running containers are labelled with, by compose id."""
     files: dict[str, str] = field(default_factory=dict)
     objects: dict[str, dict[str, tuple[int, float]]] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    """Content of stored dumps, by path."""
     """What backups wrote, by destination and path: (size, moment)."""
     standing: set[str] = field(default_factory=set)
     """Things that the ledger knows as created and not yet deleted."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from wizard import voice
 from wizard.clients.dokploy.account import Door
 from wizard.clients.dokploy.errors import (
     TRIED_VERSION,
@@ -70,6 +71,7 @@ class DokployClient:
             else:
                 if answer.status < 500 or last:
                     return self._value(answer, procedure, asked, reading=True)
+            voice.say(f"The panel of {self.name} is in trouble at {procedure}; it is asked again")
             await self._clock.sleep(float(2 ** (attempt - 1)))
         raise AssertionError("unreachable")
 
