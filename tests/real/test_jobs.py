@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import shutil
-import socket
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.real import following
+from tests.real.sshd import AsRoot, Sshd, relocate_tools, serving
 from wizard import host_tools
 from wizard.clients import commands
-from wizard.clients.ssh import HostClient, SshClients, Target, generate_key
+from wizard.clients.ssh import HostClient, SshClients, Target
 from wizard.clock import LiveClock
 from wizard.net import LiveNet
 
@@ -23,51 +25,15 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    """A server on loopback; the tools lie in the test's folder instead of /var/lib."""
-    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        reason = "OpenSSH's sshd is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    root = str(tmp_path / "lib")
-    monkeypatch.setattr(host_tools, "FOLDER", root)
-    monkeypatch.setattr(host_tools, "BIN", f"{root}/bin")
-    plain = host_tools.text
-    monkeypatch.setattr(host_tools, "text", lambda name: plain(name).replace("/var/lib/dokploy-wizard", root))
-    login, public = generate_key()
-    host_private, host_public = generate_key()
-    (tmp_path / "host_key").write_text(host_private)
-    (tmp_path / "host_key").chmod(0o600)
-    (tmp_path / "authorized").write_text(public + "\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path}/host_key\nUsePAM no\nStrictModes no\n"
-        f"AuthorizedKeysFile {tmp_path}/authorized\nPidFile none\nPasswordAuthentication no\n"
-        "PermitRootLogin yes\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [program, "-D", "-f", str(tmp_path / "sshd_config"), "-E", str(tmp_path / "log")]
-    )
-    user = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
-    target = Target("real host", "127.0.0.1", port, user, host_key=host_public, key=login)
-    try:
-        yield target
-    finally:
-        process.kill()
-        process.wait()
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    relocate_tools(monkeypatch, str(tmp_path / "lib"))
+    with serving(tmp_path / "sshd") as served:
+        yield served
 
 
-class AsRoot(HostClient):
-    """Without sudo, whoever runs the test."""
-
-    async def _start(self, command: commands.Command):  # type: ignore[no-untyped-def]
-        return await super()._start(commands.Command(command.argv, command.stdin, login=True))
+@pytest.fixture
+def sshd(server: Sshd) -> Target:
+    return server.target
 
 
 def client(target: Target) -> HostClient:
@@ -102,6 +68,59 @@ async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_by
 
     assert seen.decode() == "".join(f"line {n}\n" for n in range(1, 151))
     assert (status.state, status.exit_status, status.size) == ("done", 7, len(seen))
+
+
+def follower(server: Sshd, folder: Path) -> subprocess.Popen[str]:
+    """The wizard as a process of its own."""
+    target = server.target
+    (folder / "host_public").write_text(target.host_key)
+    (folder / "login").write_text(target.key)
+    words = [str(folder), str(folder / "lib"), str(target.port), target.user]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.real.following", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def read_until(wizard: subprocess.Popen[str], number: int) -> list[str]:
+    """What it shows up to a line of the installation."""
+    assert wizard.stdout is not None
+    shown = []
+    for line in wizard.stdout:
+        shown.append(line)
+        if line.startswith(f"line {number} "):
+            return shown
+    raise AssertionError(f"line {number} never came: {shown[-5:]}")
+
+
+def test_an_installation_outlives_a_cut_connection_and_a_killed_wizard(server: Sshd, tmp_path: Path) -> None:
+    first = follower(server, tmp_path)
+    shown = read_until(first, 120)
+    for pid in server.sessions():
+        os.kill(pid, signal.SIGKILL)
+    shown += read_until(first, 400)
+    first.kill()
+    assert first.stdout is not None
+    shown += first.stdout.readlines()
+    first.wait()
+
+    second = follower(server, tmp_path)
+    assert second.stdout is not None
+    after = second.stdout.readlines()
+    second.wait()
+
+    whole = b"".join(b"line %d \xff\n" % n for n in range(1, following.LINES + 1))
+    transcript = tmp_path / "logs" / f"provision.backend.panel.{following.JOB}.log"
+    assert transcript.read_bytes() == whole
+    # A terminal can't be asked what it showed: the one line under the pen at the kill may be missing there.
+    seen = [line.split()[1] for line in shown + after if line.startswith("line ")]
+    numbers = [str(n) for n in range(1, following.LINES + 1)]
+    missing = [n for n in numbers if n not in seen]
+    assert len(missing) <= 1 and seen == [n for n in numbers if n not in missing]
+    assert any("the connection was lost" in line for line in shown)
+    assert after[-1] == "ended: panel-install failed on real host: exit status 7\n"
 
 
 async def test_a_job_starts_once_however_often_it_is_asked(sshd: Target) -> None:

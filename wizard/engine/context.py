@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -84,3 +85,6 @@ class StepContext:
     def kept(self, name: str) -> str | None:
         path = self._progress.backups / name
         return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def transcript(self, name: str) -> Path:
+        return self._progress.path.parent / "logs" / f"{self.step}.{name}.log"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from wizard.engine.check import Check
@@ -83,6 +84,10 @@ class Context(Protocol):
 
     def kept(self, name: str) -> str | None:
         """What stands in backups/ under `name`, read back from disk; None if nothing does."""
+        ...
+
+    def transcript(self, name: str) -> Path:
+        """The file in logs/ that holds what work named `name` has said so far; it may not exist yet."""
         ...
 
 

@@ -1,9 +1,16 @@
-"""Detached work on a host, followed line by line, taken up again wherever it was left."""
+"""Detached work on a host, followed line by line, taken up again wherever it was left.
+
+What was shown stands in a transcript beside the progress file, written line by line before it is shown.
+Its length is the place where the log goes on: nothing else has to be remembered, and whatever moment the
+wizard is killed in, the transcript holds the log without a lost or doubled byte.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import os
+from io import FileIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
@@ -14,12 +21,8 @@ if TYPE_CHECKING:
     from wizard.clients.ssh import HostClient
 
 
-@dataclass(frozen=True, slots=True)
-class LogPlace:
-    """How many bytes of a job's log have been shown."""
-
-    job: str
-    offset: int
+_LONGEST_LINE = 256 << 10
+_LAST_LINES = 10
 
 
 async def run_job(ctx: Context, host: HostClient, name: str, content: Script) -> None:
@@ -31,7 +34,10 @@ async def run_job(ctx: Context, host: HostClient, name: str, content: Script) ->
     status = await host.job_status(name)
     if status.state == "lost" or (status.state == "done" and status.exit_status != 0):
         await host.forget_job(name)
-        ctx.saved.drop(_place(name))
+        _put_aside(ctx, name)
+    elif _size(ctx.transcript(name)) > status.size:
+        # The transcript is of another job of this name: of a machine that was replaced.
+        _put_aside(ctx, name)
     await host.start_job(name, content)
     tail = await _follow(ctx, host, name)
     status = await host.job_status(name)
@@ -52,31 +58,48 @@ async def begin_anew(ctx: Context, host: HostClient, name: str) -> bool:
         return False
     if status.state != "absent":
         await host.forget_job(name)
-        ctx.saved.drop(_place(name))
+    _put_aside(ctx, name)
     return True
 
 
-def _place(name: str) -> str:
-    return f"log {name}"
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _put_aside(ctx: Context, name: str) -> None:
+    path = ctx.transcript(name)
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.previous"))
+
+
+def _opened(path: Path) -> FileIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a")
 
 
 async def _follow(ctx: Context, host: HostClient, name: str) -> list[str]:
-    """Show whole lines; the place is saved before they are shown, so that none is shown twice."""
-    place = ctx.saved.load(_place(name), LogPlace)
-    offset = place.offset if place else 0
+    """Show the log from where the transcript ends; its last lines."""
+    path = ctx.transcript(name)
     rest = b""
     tail: list[str] = []
-    async with contextlib.aclosing(host.follow_job(name, offset)) as chunks:
-        async for after, chunk in chunks:
-            whole, newline, rest = (rest + chunk).rpartition(b"\n")
-            if not newline:
-                rest = whole + rest
-                continue
-            ctx.saved.save(_place(name), LogPlace(name, after - len(rest)))
-            for line in whole.decode("utf-8", "replace").split("\n"):
-                ctx.output(line)
-                tail = [*tail[-9:], line]
-    if rest:
-        ctx.output(rest.decode("utf-8", "replace"))
-        tail.append(rest.decode("utf-8", "replace"))
+    with _opened(path) as file:
+
+        def show(line: bytes, end: bytes = b"") -> None:
+            file.write(line + end)
+            text = line.decode("utf-8", "replace")
+            ctx.output(text)
+            tail[:] = [*tail[1 - _LAST_LINES :], text[-500:]]
+
+        async with contextlib.aclosing(host.follow_job(name, _size(path))) as chunks:
+            async for _, chunk in chunks:
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    show(line, b"\n")
+                if len(rest) > _LONGEST_LINE:
+                    # A progress bar that never ends its line: shown in pieces, memory stays flat.
+                    show(rest)
+                    rest = b""
+        if rest:
+            show(rest)
+        os.fsync(file.fileno())
     return tail
