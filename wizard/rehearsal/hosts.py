@@ -13,6 +13,7 @@ import asyncssh
 
 from wizard.net import Reach
 from wizard.rehearsal import (
+    hosts_bucket,
     hosts_docker,
     hosts_firewall,
     hosts_postgres,
@@ -186,7 +187,7 @@ class Hosts:
         self.stage = stage
         self.state = state
         self._hosts: dict[str, Host] = {}
-        _ = (hosts_docker, hosts_postgres, hosts_programs)
+        _ = (hosts_bucket, hosts_docker, hosts_postgres, hosts_programs)
 
     @staticmethod
     def begin(stage: Stage) -> HostsState:

@@ -64,6 +64,7 @@ def _app(call: Call, name: str) -> App | None:
 async def _tag(call: Call, words: list[str]) -> int:
     source, target = words[-2:]
     docker = call.host.docker
+    source = next((name for name in docker.images if source in (name, _identity(name))), source)
     if source not in docker.images:
         return await call.fail(f"Error response from daemon: No such image: {source}")
     docker.images[target] = docker.images[source]
@@ -74,12 +75,16 @@ async def _tag(call: Call, words: list[str]) -> int:
     return 0
 
 
+def _identity(image: str) -> str:
+    """As `docker inspect` of a container tells its image."""
+    return "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+
+
 async def _image_inspect(call: Call, words: list[str]) -> int:
     """By name, or by the identity that a container's `Image` tells."""
     for name, digest in call.host.docker.images.items():
-        identity = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-        if words[-1] in (name, identity):
-            image = {"Id": identity, "RepoTags": [name], "RepoDigests": [digest]}
+        if words[-1] in (name, _identity(name)):
+            image = {"Id": _identity(name), "RepoTags": [name], "RepoDigests": [digest]}
             return await call.say(json.dumps([image]) + "\n")
     return await call.fail(f"Error: No such image: {words[-1]}")
 
@@ -103,10 +108,11 @@ async def _volume_rm(call: Call, words: list[str]) -> int:
 
 
 async def _compose_up(call: Call, words: list[str]) -> int:
-    """``-p P -f FILE [-f OVERRIDE] up -d --no-build --pull never``: images of the last file win."""
+    """``-p P -f FILE [-f OVERRIDE] up -d … --pull never SERVICES``: images of the last file win."""
     options = [words[at + 1] for at, word in enumerate(words) if word == "-f"]
     project = words[words.index("-p") + 1]
-    boxes = call.host.docker.of_project(project)
+    services = words[words.index("never") + 1 :]
+    boxes = [box for box in call.host.docker.of_project(project) if box.service in services or not services]
     if not boxes:
         return await call.fail(f"open {options[0]}: no such file or directory")
     wished = {box.name: _wished(call, options[1:], box) for box in boxes}

@@ -143,6 +143,7 @@ async def run_backup(panel: Panel, given: Row) -> bool:
         deployment["status"] = "error"
         log.append(why)
         raise mistake("Error running manual Compose backup")
+    assert box is not None
     login = f"-U {row['metadata']['postgres']['databaseUser']}"
     _, dump = await panel.host.shell(f"docker exec -i {box.name} pg_dump {login} -Fc {row['database']}")
     folder = f"{stack['appName']}_{row['serviceName']}/{row['prefix'].strip('/')}".rstrip("/")
