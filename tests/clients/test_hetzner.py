@@ -13,7 +13,8 @@ from aiohttp import web
 
 from tests.engine.outside import LeapingClock
 from tests.rehearsal.hetzner_stage import hetzner_world
-from wizard.clients.hetzner import HetznerClient
+from wizard import voice
+from wizard.clients.hetzner import HetznerClient, transport
 from wizard.clients.hetzner.errors import CapacityError, sentence
 from wizard.errors import CredentialError, UnreachableError, VendorError
 from wizard.rehearsal.hetzner_state import REHEARSAL_TOKEN
@@ -38,9 +39,14 @@ class Scripted:
     last: tuple[int, dict[str, object]] = (200, {"pricing": {}})
     asked: list[str] = field(default_factory=list)
     cut: int = 0
+    hold: asyncio.Event | None = None
+    answered: int = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(f"{request.method} {request.path_qs}")
+        if self.hold is not None:
+            await self.hold.wait()
+        self.answered += 1
         if self.cut:
             self.cut -= 1
             assert request.transport is not None
@@ -191,3 +197,106 @@ async def test_lists_go_over_all_their_pages(tmp_path: Path) -> None:
         for number in range(73):
             resources.new_address(f"ip{number}", "ipv4", "nbg1", {}, auto_delete=False)
         assert len(await small.world.hetzner.primary_ips()) == 73
+
+
+@dataclass
+class Silent:
+    """Accepts connections and never answers; counts what was asked."""
+
+    asked: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        await reader.read()
+        writer.close()
+
+
+@pytest.fixture
+async def silent(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Silent, HetznerClient]]:
+    monkeypatch.setattr(transport, "TIMEOUT", (0.2, 0.2))
+    one = Silent()
+    server = await asyncio.start_server(one.serve, "127.0.0.1", 0)
+
+    async def token() -> str:
+        return REHEARSAL_TOKEN
+
+    port = server.sockets[0].getsockname()[1]
+    client = HetznerClient(f"http://127.0.0.1:{port}/v1", token, LeapingClock())
+    yield one, client
+    await client.aclose()
+    server.close()
+
+
+async def test_a_silent_api_ends_every_call_and_the_loop_turns_all_the_while(
+    silent: tuple[Silent, HetznerClient],
+) -> None:
+    server, client = silent
+    turns = 0
+
+    async def screen() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    painting = asyncio.create_task(screen())
+    await asyncio.sleep(0)
+    before = turns
+    calls = (client.pricing(), client.delete_server(7), client.set_rules(7, ()))
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    painting.cancel()
+
+    assert [type(one) for one in ended] == [UnreachableError] * 3
+    assert server.asked == transport._TRIES + 2, "a question is repeated, a change is not"
+    assert turns - before > 100
+
+
+async def test_actions_that_never_end_are_given_up(served: Served) -> None:
+    scripted, client, clock = served
+    scripted.answers = [(201, {"actions": [ACTION]})]
+    scripted.last = (200, {"actions": [ACTION]})
+    began = clock.now()
+    with pytest.raises(UnreachableError, match="do not end"):
+        await client.set_rules(7, ())
+    assert clock.now() - began < 2 * transport._ACTION_LIMIT
+
+
+async def test_an_answer_in_another_form_leaves_nobody_waiting(served: Served) -> None:
+    scripted, client, _ = served
+    scripted.answers = [(201, {"actions": [ACTION]})]
+    scripted.last = (200, {"deeds": []})
+    with pytest.raises(UnreachableError, match="another form"):
+        await client.set_rules(7, ())
+
+
+async def test_a_change_is_finished_before_a_cancellation_goes_through(served: Served) -> None:
+    scripted, client, _ = served
+    scripted.hold = asyncio.Event()
+    scripted.last = (201, {"actions": []})
+    change = asyncio.create_task(client.set_rules(7, ()))
+    while not scripted.asked:
+        await asyncio.sleep(0)
+    change.cancel()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    held = change.done()
+    scripted.hold.set()
+    with pytest.raises(asyncio.CancelledError):
+        await change
+
+    assert not held, "the call was under way: it is waited for"
+    assert scripted.answered == 1
+
+
+async def test_what_is_waited_for_is_said(served: Served) -> None:
+    scripted, client, _ = served
+    heard: list[str] = []
+    voice.listen(heard.append)
+    scripted.answers = [(429, error("rate_limit_exceeded")), (423, error("locked"))]
+    scripted.last = (201, {"actions": []})
+    await client.set_rules(7, ())
+    assert [line.partition(":")[0] for line in heard] == [
+        "Hetzner's limit of requests is reached (set rules)",
+        "Hetzner still works on this thing (set rules)",
+    ]

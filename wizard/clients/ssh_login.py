@@ -25,6 +25,10 @@ _ALGORITHMS = (
 )
 
 
+_NO_KEY_OF_THIS_KIND = (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError)
+"""How a host ends a handshake that asks for a kind of key which it does not have."""
+
+
 class HostKeyError(WizardError):
     """The host showed another key than the one that is known: nothing was sent to it."""
 
@@ -35,11 +39,12 @@ class LoginError(CredentialError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A login on a host. Exactly one of `host_key`, `fingerprint`, `known_hosts` pins who it is.
+    """A login on a host. The first of `host_key`, `fingerprint`, `known_hosts` that is given pins who it is.
 
     `host_key` is an OpenSSH public key line, `fingerprint` is ``SHA256:…``, `known_hosts` a file.
     `key` is a private key (PEM or OpenSSH text); without it `identity` (a file) or the agent's keys are
-    used. `ssh_config` is read for hosts of the operator's own only. `jump` is the way through.
+    used. `ssh_config` is read for hosts of the operator's own only; the jump hosts that it names are known
+    by `known_hosts`. `jump` is the way through.
     """
 
     name: str
@@ -79,13 +84,18 @@ async def connect(target: Target, net: Net, timeout: float = CONNECT_TIMEOUT) ->
     """
     if not target.fingerprint:
         return await _connect(target, net, timeout, ())
-    for algorithms in _ALGORITHMS[:-1]:
+    refused: list[WizardError] = []
+    for algorithms in _ALGORITHMS:
         # A fingerprint does not say of which kind its key is: a host may have several.
         try:
             return await _connect(target, net, timeout, algorithms)
-        except HostKeyError:
-            continue
-    return await _connect(target, net, timeout, _ALGORITHMS[-1])
+        except HostKeyError as error:
+            refused.append(error)
+        except UnreachableError as error:
+            if not isinstance(error.__cause__, _NO_KEY_OF_THIS_KIND):
+                raise
+            refused.append(error)
+    raise next((error for error in refused if isinstance(error, HostKeyError)), refused[-1])
 
 
 async def _connect(
@@ -96,11 +106,13 @@ async def _connect(
     sock: socket.socket | None = None
     try:
         options = _options(target, watcher, algorithms, timeout)
+        if tunnel is None and isinstance(options.tunnel, str):
+            tunnel = await connect(_jumps(target, options.tunnel), net, timeout)
         way: dict[str, Any] = {}
         if tunnel is not None:
             way = {"tunnel": tunnel, "host": options.host or target.address, "port": options.port}
-        elif target.ssh_config and (options.tunnel or options.proxy_command):
-            way = {"host": target.address}
+        elif options.proxy_command:
+            way = {"host": options.host or target.address, "port": options.port}
         else:
             sock = await net.connect(options.host or target.address, options.port, timeout=timeout)
             way = {"sock": sock, "host": options.host or target.address, "port": options.port}
@@ -114,6 +126,29 @@ async def _connect(
         if isinstance(error, Exception) and not isinstance(error, WizardError):
             raise _sentence(target, watcher, error) from error
         raise
+
+
+def _jumps(target: Target, named: str) -> Target:
+    """``ProxyJump`` of the operator's configuration: the hosts before the target, the last one returned."""
+    jump: Target | None = None
+    for word in named.split(","):
+        user, _, rest = word.strip().rpartition("@")
+        address, _, port = rest.partition(":")
+        jump = Target(
+            name=f"jump host {address}",
+            address=address,
+            port=int(port or 22),
+            user=user or target.user,
+            known_hosts=target.known_hosts,
+            key=target.key,
+            identity=target.identity,
+            passphrase=target.passphrase,
+            agent=target.agent,
+            ssh_config=target.ssh_config,
+            jump=jump,
+        )
+    assert jump is not None
+    return jump
 
 
 def _options(

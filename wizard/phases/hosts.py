@@ -125,7 +125,7 @@ async def old_host_target(ctx: Context) -> Target:
         port=old.port,
         user=old.user,
         fingerprint=old.host_key,
-        known_hosts="" if old.host_key else known_hosts,
+        known_hosts=known_hosts,
         key=key,
         identity=identity,
         passphrase=passphrase,
