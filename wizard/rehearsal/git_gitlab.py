@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import asyncssh
 from aiohttp import web
 
 from wizard.rehearsal import git_delivery
@@ -244,6 +245,10 @@ class GitLab:
     async def add_key(self, request: web.Request) -> web.Response:
         found, body = self.project(request, maintain=True), await request.json()
         public = str(body["key"])
+        try:
+            asyncssh.import_public_key(public)
+        except (asyncssh.KeyImportError, ValueError) as error:
+            raise Refused(400, "deploy_key.key is invalid") from error
         if any(bare_key(one.key) == bare_key(public) for one in found.keys.values()):
             raise Refused(400, "deploy_key.fingerprint_sha256 has already been taken")
         key = KeyState(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
-from wizard.clients.git.errors import Vendor
+from wizard.clients.git.errors import Right, Vendor
 from wizard.clients.git.models import (
     Account,
     Delivery,
@@ -16,6 +18,7 @@ from wizard.clients.git.models import (
     Tree,
 )
 from wizard.clients.git.transport import Budget, Wire
+from wizard.errors import VendorError
 
 
 class GitClient(ABC):
@@ -138,8 +141,18 @@ class GitClient(ABC):
 
     @abstractmethod
     async def may_hook(self, repository: str) -> None:
-        """Read only: raises CredentialError or NotFoundError when the token may not see webhooks."""
+        """Raises CredentialError or NotFoundError when the token may not add webhooks. Nothing is made.
+
+        Asked with a webhook that cannot be: who may is refused for what it says, others for who they are.
+        """
 
     @abstractmethod
     async def may_key(self, repository: str) -> None:
-        """Read only: raises CredentialError or NotFoundError when the token may not see deploy keys."""
+        """The same for deploy keys."""
+
+    async def _only_refused(self, path: str, doing: str, right: Right, body: Mapping[str, Any]) -> None:
+        try:
+            await self._wire.change("POST", path, doing, right=right, owned=True, body=body)
+        except VendorError as error:
+            if error.status not in (400, 422):
+                raise

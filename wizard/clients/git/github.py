@@ -151,12 +151,14 @@ class GitHubClient(GitClient):
         return tuple(str(one) for one in row.get("hooks") or ())
 
     async def may_hook(self, repository: str) -> None:
-        path = f"{_of(repository)}/hooks"
-        await self._wire.get(path, f"listing webhooks of {repository}", query={"per_page": "1"}, **_HOOKS)
+        doing = f"asking whether webhooks may be added to {repository}"
+        body = {"name": "web", "config": {"content_type": "json"}}
+        await self._only_refused(f"{_of(repository)}/hooks", doing, Right.HOOKS, body)
 
     async def may_key(self, repository: str) -> None:
-        path = f"{_of(repository)}/keys"
-        await self._wire.get(path, f"listing deploy keys of {repository}", query={"per_page": "1"}, **_KEYS)
+        doing = f"asking whether deploy keys may be added to {repository}"
+        body = {"title": "dokploy-wizard", "key": "no key", "read_only": True}
+        await self._only_refused(f"{_of(repository)}/keys", doing, Right.KEYS, body)
 
     async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
         try:

@@ -148,11 +148,13 @@ class GitLabClient(GitClient):
         return ()
 
     async def may_hook(self, repository: str) -> None:
-        await self._wire.get(f"{_of(repository)}/hooks", f"listing webhooks of {repository}", **_HOOKS)
+        doing = f"asking whether webhooks may be added to {repository}"
+        await self._only_refused(f"{_of(repository)}/hooks", doing, Right.HOOKS, {"push_events": True})
 
     async def may_key(self, repository: str) -> None:
-        path = f"{_of(repository)}/deploy_keys"
-        await self._wire.get(path, f"listing deploy keys of {repository}", **_KEYS)
+        doing = f"asking whether deploy keys may be added to {repository}"
+        body = {"title": "dokploy-wizard", "key": "no key"}
+        await self._only_refused(f"{_of(repository)}/deploy_keys", doing, Right.KEYS, body)
 
     async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
         try:

@@ -27,6 +27,7 @@ from wizard.clients.hetzner.models import (
 from wizard.clients.hetzner.transport import Budget, Transport
 from wizard.clients.hetzner.zones import HetznerZones
 from wizard.clock import Clock
+from wizard.errors import VendorError
 
 __all__ = ["HetznerClient", "NewServer"]
 
@@ -111,6 +112,21 @@ class HetznerClient:
             rows = await self._api.all("/locations", "locations", "reading the locations")
             self._locations = tuple(models.location(row) for row in rows)
         return self._locations
+
+    async def may_write(self) -> bool:
+        """Whether the token may change things: asked with an SSH key that is none, so nothing is made.
+
+        Who may write is refused for the key, who may only read for the token.
+        """
+        body = {"name": "dokploy-wizard-asks", "public_key": "no key"}
+        try:
+            await self._api.change("POST", "/ssh_keys", "asking what the token may do", body)
+        except VendorError as error:
+            if error.code in ("token_readonly", "forbidden"):
+                return False
+            if error.code != "invalid_input":
+                raise
+        return True
 
     # SSH keys
 

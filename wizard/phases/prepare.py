@@ -1,0 +1,22 @@
+"""The phase prepare: look at everything, ask what only the operator knows, change nothing outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wizard.phases.prepare_compose import ComposeStep
+from wizard.phases.prepare_credentials import CredentialsStep
+from wizard.phases.prepare_dns_zone import DnsZone
+from wizard.phases.prepare_git import GitStep
+from wizard.phases.prepare_old_host import OldHostInventoryStep
+
+if TYPE_CHECKING:
+    from wizard.config import Config
+    from wizard.engine.step import Step
+
+
+def steps(config: Config) -> tuple[Step[Any], ...]:
+    """Credentials first: everything else needs them."""
+    found: list[Step[Any]] = [CredentialsStep(config), OldHostInventoryStep(config)]
+    found += [GitStep(config), ComposeStep(config), DnsZone(config)]
+    return tuple(found)
