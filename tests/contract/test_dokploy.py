@@ -204,14 +204,13 @@ async def exchanges(tmp_path: Path) -> AsyncIterator[tuple[str, list[Exchange]]]
         address = await world.stage.serve(application(shop.panel))
         async with recorded(f"http://{address}/api") as tape:
             host: Any = Loopback(urlsplit(tape.url).port or 0)
-            wire = Wire(host)
-            clock = world.small.world.clock
+            wire = Wire(host, world.small.world.clock)
             organization = shop.panel.state.organization["id"]
             body = {"name": "t", "metadata": {"organizationId": organization}, "rateLimitEnabled": False}
             key = (await shop.client.post("user.createApiKey", body))["key"]
-            await use_everything(world, shop, DokployClient(wire, key, clock), Door(wire, clock))
+            await use_everything(world, shop, DokployClient(wire, key), Door(wire))
             with pytest.raises(WizardError):
-                await DokployClient(wire, "no-key-at-all", clock).get("project.all")
+                await DokployClient(wire, "no-key-at-all").get("project.all")
             await wire.aclose()
             yield tape.url, [one for one in tape.exchanges if described(one)]
 

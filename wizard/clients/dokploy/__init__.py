@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from wizard import voice
 from wizard.clients.dokploy.account import Door
 from wizard.clients.dokploy.errors import (
     TRIED_VERSION,
@@ -21,7 +20,7 @@ from wizard.clients.dokploy.errors import (
     problem,
 )
 from wizard.clients.dokploy.wire import Answer, Wire
-from wizard.errors import CredentialError, UnreachableError
+from wizard.errors import CredentialError
 
 if TYPE_CHECKING:
     from wizard.clients.ssh import SshClients, Target
@@ -37,16 +36,13 @@ __all__ = [
     "TroubleError",
 ]
 
-_TRIES = 4
-
 
 class DokployClient:
     """One panel, by one API key."""
 
-    def __init__(self, wire: Wire, key: str, clock: Clock) -> None:
+    def __init__(self, wire: Wire, key: str) -> None:
         self._wire = wire
         self._key = key
-        self._clock = clock
         self._worked = False
 
     @property
@@ -61,19 +57,8 @@ class DokployClient:
         Raises CredentialError, MissingError, RefusedError, VendorError, UnreachableError.
         """
         asked = {name: _text(value) for name, value in parameters.items() if value is not None}
-        for attempt in range(1, _TRIES + 1):
-            last = attempt == _TRIES
-            try:
-                answer = await self._ask("GET", procedure, parameters=asked)
-            except UnreachableError:
-                if last:
-                    raise
-            else:
-                if answer.status < 500 or last:
-                    return self._value(answer, procedure, asked, reading=True)
-            voice.say(f"The panel of {self.name} is in trouble at {procedure}; it is asked again")
-            await self._clock.sleep(float(2 ** (attempt - 1)))
-        raise AssertionError("unreachable")
+        answer = await self._wire.read(f"/api/{procedure}", headers=self._headers(), parameters=asked)
+        return self._value(answer, procedure, asked, reading=True)
 
     async def post(
         self, procedure: str, body: Mapping[str, Any] | None = None, *, timeout: float = 60.0
@@ -84,16 +69,18 @@ class DokployClient:
         not known whether it took effect.
         """
         sent = dict(body or {})
-        answer = await self._ask("POST", procedure, body=sent, timeout=timeout)
+        answer = await self._wire.request(
+            "POST", f"/api/{procedure}", headers=self._headers(), body=sent, timeout=timeout
+        )
         return self._value(answer, procedure, sent, reading=False)
 
-    async def _ask(self, method: str, procedure: str, **what: Any) -> Answer:
+    def _headers(self) -> dict[str, str]:
         if not self._key:
             raise CredentialError(
                 f"There is no API key for the panel of {self.name}",
                 next=f"Run provision.{self.name}.account.",
             )
-        return await self._wire.request(method, f"/api/{procedure}", headers={"x-api-key": self._key}, **what)
+        return {"x-api-key": self._key}
 
     def _value(self, answer: Answer, procedure: str, sent: Any, *, reading: bool) -> Any:
         if not answer.ok:
@@ -124,16 +111,16 @@ class DokployClients:
     def at(self, target: Target, key: str) -> DokployClient:
         """The panel of a host, by an API key."""
         if (target, key) not in self._clients:
-            self._clients[target, key] = DokployClient(self._wire(target), key, self._clock)
+            self._clients[target, key] = DokployClient(self._wire(target), key)
         return self._clients[target, key]
 
     def door(self, target: Target) -> Door:
         """What a panel shows to somebody without a key: health, pages, sign-up and sign-in."""
-        return Door(self._wire(target), self._clock)
+        return Door(self._wire(target))
 
     def _wire(self, target: Target) -> Wire:
         if target not in self._wires:
-            self._wires[target] = Wire(self._ssh.host(target))
+            self._wires[target] = Wire(self._ssh.host(target), self._clock)
         return self._wires[target]
 
     async def aclose(self) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wizard.clients.dokploy.errors import clean, problem
 from wizard.clients.dokploy.wire import Answer, Wire
 from wizard.errors import CredentialError, UnreachableError, VendorError
 from wizard.redact import remember
 
-if TYPE_CHECKING:
-    from wizard.clock import Clock
-
 SIGN_UP_TIMEOUT = 120.0
 """Real seconds: the first sign-up looks up the panel's public address before it answers."""
 COOKIE = "better-auth.session_token"
-_TRIES = 4
 _LOST = 2
 
 
@@ -76,7 +72,10 @@ class Session:
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         headers = {"Cookie": f"{COOKIE}={self._cookie}"}
-        answer = await self._wire.request(method, f"/api/{path}", headers=headers, body=body)
+        if method == "GET":
+            answer = await self._wire.read(f"/api/{path}", headers=headers)
+        else:
+            answer = await self._wire.request(method, f"/api/{path}", headers=headers, body=body)
         if not answer.ok:
             raise problem(
                 self._wire.host.name,
@@ -93,9 +92,8 @@ class Session:
 class Door:
     """A panel as somebody without a key sees it."""
 
-    def __init__(self, wire: Wire, clock: Clock) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._clock = clock
 
     @property
     def name(self) -> str:
@@ -103,13 +101,13 @@ class Door:
 
     async def healthy(self) -> bool:
         """Whether the panel says of itself that it is well. Raises UnreachableError."""
-        answer = await self._read("/api/health")
+        answer = await self._wire.read("/api/health")
         value = answer.value() if answer.ok else None
         return isinstance(value, dict) and (value.get("ok") is True or value.get("status") == "ok")
 
     async def page(self) -> tuple[int, str]:
         """Status and title or target of what a browser gets first."""
-        answer = await self._read("/")
+        answer = await self._wire.read("/")
         if answer.status in (301, 302, 307, 308):
             return answer.status, answer.headers.get("location", "")
         title = answer.text.partition("<title>")[2].partition("</title>")[0]
@@ -117,7 +115,7 @@ class Door:
 
     async def has_admin(self) -> bool:
         """Whether the first account exists: then the page to register leads away, and sign-up is closed."""
-        answer = await self._read("/register")
+        answer = await self._wire.read("/register")
         if answer.status in (301, 302, 307, 308):
             return True
         if answer.ok:
@@ -167,7 +165,7 @@ class Door:
             except UnreachableError:
                 if attempt == _LOST:
                     raise
-                await self._clock.sleep(2.0)
+                await self._wire.clock.sleep(2.0)
         session = await self.sign_in(email, password)
         if session is None:
             raise CredentialError(
@@ -178,19 +176,6 @@ class Door:
                 status=401,
             )
         return session
-
-    async def _read(self, path: str) -> Answer:
-        for attempt in range(1, _TRIES + 1):
-            last = attempt == _TRIES
-            try:
-                answer = await self._wire.request("GET", path)
-                if answer.status < 500 or last:
-                    return answer
-            except UnreachableError:
-                if last:
-                    raise
-            await self._clock.sleep(float(2 ** (attempt - 1)))
-        raise AssertionError("unreachable")
 
     def _problem(self, answer: Answer, doing: str, body: Any, *, reading: bool) -> Exception:
         return problem(self.name, doing, answer.status, answer.text, body, reading=reading, worked=False)

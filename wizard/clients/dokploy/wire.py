@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from wizard import voice
 from wizard.errors import UnreachableError
 
 if TYPE_CHECKING:
     from wizard.clients.ssh import HostClient
+    from wizard.clock import Clock
 
 T = TypeVar("T")
 PORT = 3000
 CONNECT_TIMEOUT = 10.0
 TIMEOUT = 60.0
 """Real seconds for an answer. The first sign-up asks the internet for the panel's own address first."""
+_TRIES = 4
 _LOOK_FIRST = "Run again: what was done is found again."
 
 
@@ -50,9 +53,32 @@ class Wire:
     """Requests to one host's panel. Every request has a connection of its own: a kept one may be stale,
     and then nobody could say whether a change was received."""
 
-    def __init__(self, host: HostClient) -> None:
+    def __init__(self, host: HostClient, clock: Clock) -> None:
         self.host = host
+        self.clock = clock
         self._http: httpx.AsyncClient | None = None
+
+    async def read(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer to a question, which is asked again while trouble may pass. Raises UnreachableError."""
+        for attempt in range(1, _TRIES + 1):
+            last = attempt == _TRIES
+            try:
+                answer = await self.request("GET", path, headers=headers, parameters=parameters)
+                if answer.status < 500 or last:
+                    return answer
+            except UnreachableError:
+                if last:
+                    raise
+            what = path.rpartition("/")[2] or "its page"
+            voice.say(f"The panel of {self.host.name} is in trouble at {what}; it is asked again")
+            await self.clock.sleep(float(2 ** (attempt - 1)))
+        raise AssertionError("unreachable")
 
     async def request(
         self,
