@@ -167,6 +167,11 @@ class DnsStandin:
             base, nameservers=servers, root_resolver=self.addresses["root"], resolvers=resolvers
         )
 
+    @property
+    def liars(self) -> frozenset[str]:
+        """Caches that answer with an address of their own making."""
+        return frozenset(cache.state.name for cache in self.caches if cache.state.quirk == "lie")
+
     def zone(self, name: str) -> Zone:
         return Zone(self, self.state.zones[name])
 

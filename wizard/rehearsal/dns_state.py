@@ -30,6 +30,8 @@ class ZoneState:
     past: deque[tuple[float, int, dict[tuple[str, str], Row]]] = field(
         default_factory=lambda: deque(maxlen=_HISTORY)
     )
+    elsewhere: dict[tuple[str, str], Row] | None = None
+    """What the world is served when the zone is delegated to somebody else: edits here change nothing."""
 
     def absolute(self, label: str) -> str:
         return self.name if label == "@" else f"{label}.{self.name}"
@@ -39,6 +41,8 @@ class ZoneState:
 
     def at(self, moment: float) -> tuple[int, dict[tuple[str, str], Row]]:
         """Serial and contents as they were at a moment."""
+        if self.elsewhere is not None:
+            return 1, self.elsewhere
         for until, serial, rows in self.past:
             if moment < until:
                 return serial, rows

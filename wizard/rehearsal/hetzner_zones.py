@@ -103,6 +103,7 @@ class Zones:
         if _row(zone, label, kind) is not None:
             raise Refused(409, "uniqueness_error", f"rrset {label} {kind} already exists")
         self._put(zone, label, kind, ttl, values)
+        self._maybe_lost(request)
         answer = {"rrset": _show(name, label, kind, ttl, values), "action": self._acted("create_rrset", name)}
         return web.json_response(answer, status=201)
 
@@ -111,6 +112,7 @@ class Zones:
         label, kind, _, _ = self._existing(request, zone)
         zone.delete(label, kind)
         self.standin.stage.ledger.record("hetzner", "dns", f"{label} {kind}", "deleted")
+        self._maybe_lost(request)
         return web.json_response({"action": self._acted("delete_rrset", name)}, status=201)
 
     async def act(self, request: web.Request) -> web.Response:
@@ -126,7 +128,14 @@ class Zones:
             case _:
                 raise Refused(404, "not_found", f"there is no action {command}")
         self._put(zone, label, kind, ttl, values)
+        self._maybe_lost(request)
         return web.json_response({"action": self._acted(f"{command}_rrset", name)}, status=201)
+
+    def _maybe_lost(self, request: web.Request) -> None:
+        """It was committed, but nobody hears of it."""
+        if self.standin.stage.faults.roll("dns", "records") == "lost_answer":
+            assert request.transport is not None
+            request.transport.close()
 
     def _put(self, zone: Any, label: str, kind: str, ttl: int | None, values: tuple[str, ...]) -> None:
         zone.put(label, kind, ttl or self.standin.stage.config.dns.ttl, values)

@@ -84,7 +84,8 @@ class _Changes:
                 raise Refused(409, "domain_already_in_use", f"{name} is in use by project {other.name}.")
         zone = next((zone for zone in self.vercel.state.zones if f".{name}".endswith(f".{zone}")), name)
         row = domain(project.id, name, zone, milliseconds(self.vercel.now()), body.get("redirect"))
-        row["redirectStatusCode"] = body.get("redirectStatusCode") or row["redirectStatusCode"]
+        if body.get("redirectStatusCode"):
+            row["redirectStatusCode"] = body["redirectStatusCode"]
         row["gitBranch"] = body.get("gitBranch")
         project.domains[name] = row
         self._note("create", f"domain {name}")

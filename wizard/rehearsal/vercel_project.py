@@ -106,12 +106,12 @@ def _value_of(name: str, api: str) -> str:
 
 
 def domain(project: str, name: str, zone: str, made: int, redirect: str | None = None) -> Document:
+    leads = {"redirect": redirect, "redirectStatusCode": 308} if redirect else {"redirect": None}
     return {
         "name": name,
         "apexName": zone,
         "projectId": project,
-        "redirect": redirect,
-        "redirectStatusCode": 308 if redirect else None,
+        **leads,
         "gitBranch": None,
         "customEnvironmentId": None,
         "createdAt": made,
@@ -158,7 +158,6 @@ def add_variable(
         "updatedAt": made,
         "createdBy": USER,
         "updatedBy": None,
-        "gitBranch": None,
         "customEnvironmentIds": [],
         "configurationId": None,
         **more,

@@ -89,7 +89,7 @@ def _settings(project: ProjectState, app: App, made: int) -> None:
         connectConfigurations=[_secure_compute(made)],
         microfrontends={
             "enabled": True,
-            "groupIds": ["mfe_1"],
+            "groupIds": ["mfe_1", "mfe_2"],
             "updatedAt": made,
             "isDefaultApp": True,
             "defaultRoute": "/",

@@ -126,7 +126,9 @@ class Visitors:
 
     async def start(self) -> None:
         found = self.stage.dns.endpoints(Endpoints()).resolvers or ()
-        self._resolvers = tuple(resolver.address for resolver in found)
+        # Whoever asks a resolver that lies is lost before the move and after it: no word about the site.
+        honest = [resolver for resolver in found if resolver.name not in self.stage.dns.liars]
+        self._resolvers = tuple(resolver.address for resolver in honest)
         self._context = ssl.create_default_context(cadata=self.stage.acme.root_pem)
         if self.stage.config.names:
             self._loop = asyncio.create_task(self._come_and_go())
