@@ -6,19 +6,20 @@ from typing import Any
 
 from wizard.config import Config
 from wizard.engine.step import Step
+from wizard.phases.settle_alerts import AlertsStep
+from wizard.phases.settle_backups import BackupsStep
 from wizard.phases.settle_document import DocumentStep, InformTeam
 from wizard.phases.settle_protection import Protection
 from wizard.phases.settle_renewal import RenewalStep
+from wizard.phases.settle_rollback import RollbackStep
 from wizard.phases.settle_ttl import RaiseTtl
 from wizard.phases.settle_zero_downtime import ZeroDowntimeStep
 
 
 def steps(config: Config) -> tuple[Step[Any], ...]:
-    return (
-        RenewalStep(config),
-        *(ZeroDowntimeStep(config, app) for app in config.apps),
-        RaiseTtl(config),
-        Protection(config),
-        DocumentStep(config),
-        InformTeam(config),
-    )
+    """The short TTL stays until the certificates are known to renew: until then a way back is quick."""
+    found: list[Step[Any]] = [RenewalStep(config), RaiseTtl(config)]
+    for app in config.apps:
+        found += [ZeroDowntimeStep(config, app), RollbackStep(config, app)]
+    found += [AlertsStep(config, server) for server in config.servers]
+    return (*found, BackupsStep(config), Protection(config), DocumentStep(config), InformTeam(config))
