@@ -14,6 +14,7 @@ from tests.phases.context import Bench, Turn
 from tests.rehearsal.hetzner_stage import HetznerWorld, hetzner_world
 from tests.rehearsal.small_stage import example
 from wizard.allow_me import allow_me
+from wizard.clients.hetzner.models import ServerType
 from wizard.config import Config
 from wizard.engine.plan import Ask, Failed
 from wizard.engine.step import Step
@@ -332,3 +333,52 @@ async def test_ranking_is_empty_when_nothing_is_sold(tmp_path: Path) -> None:
 def test_label_values_are_what_hetzner_takes() -> None:
     assert naming.label_value("Open Mates/α") == "Open-Mates"
     assert len(naming.label_value("x" * 80)) == 63
+
+
+async def test_with_ssh_dead_the_cloud_firewall_says_so_and_its_undo_needs_the_api_alone(
+    tmp_path: Path,
+) -> None:
+    cfg = config()
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        b = bench(small, tmp_path)
+        await drive(b, cfg, *FRONTEND, "frontend.login")
+        cloud = CloudFirewall(cfg.server("frontend"), cfg)
+        assert (await b.drive(cloud)).done
+        host = small.stage.hosts.get("frontend")
+        assert host is not None
+        host.state.running = False
+
+        held = (await b.plan(cloud)).hold
+        assert isinstance(held, Failed) and "undo firewall.frontend.cloud" in held.ways[0]
+        await b.undo(cloud)
+
+        (firewall,) = (f for f in standing(small, "firewalls") if f["name"].endswith("frontend"))
+        assert {rule["port"] for rule in firewall["rules"]} == {"22", "80", "443", None}
+
+
+async def test_a_type_that_is_listed_but_ended_has_a_named_successor(tmp_path: Path) -> None:
+    cfg = config(types=("cpx22",))
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        types = await small.world.hetzner.server_types()
+        pricing = await small.world.hetzner.pricing()
+        now = small.world.clock.now()
+
+        def ending(at: float) -> tuple[ServerType, ...]:
+            """As Hetzner lists a type that it takes away: everywhere, at a moment."""
+            return tuple(
+                dataclasses.replace(
+                    one,
+                    offers=tuple(dataclasses.replace(offer, unavailable_after=at) for offer in one.offers),
+                )
+                if one.name == "cpx22"
+                else one
+                for one in types
+            )
+
+        ended = rank(cfg.servers[0], ending(now - 1), pricing, now)
+        announced = rank(cfg.servers[0], ending(now + 86_400), pricing, now)
+
+        assert {choice.type for choice in ended.choices} == {"cx33"}
+        assert any("its successor" in note for note in ended.notes)
+        assert announced.choices[0].type == "cpx22"
+        assert any("being withdrawn" in note for note in announced.notes)
