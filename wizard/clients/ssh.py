@@ -143,7 +143,7 @@ class HostClient:
     @property
     def _timeout(self) -> float:
         # Handshakes cost real time even where the world's clock is fast.
-        return max(1.0, self._clock.real(CONNECT_TIMEOUT))
+        return max(6.0, self._clock.real(CONNECT_TIMEOUT))
 
     async def run(self, command: Command, *, timeout: float = 120.0, check: bool = True) -> Result:
         """Run it to its end. `timeout` is in real seconds; it does not end the command on the host.

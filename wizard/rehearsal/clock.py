@@ -144,7 +144,7 @@ class RehearsalClock:
             await ask(self._control, "leap", until=moment)
 
     def real(self, seconds: float) -> float:
-        return max(0.3, seconds / self._file.rate)
+        return max(1.0, seconds / self._file.rate)
 
 
 async def ask(control: SocketAddress, command: str, **arguments: object) -> dict[str, object]:
