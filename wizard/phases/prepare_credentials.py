@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wizard.config import App, VercelProject
 
 _TRIES = 3
+_NETWORK = "Check the network, and that the other side is up; then run again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ async def _ask(ctx: Context, question: Question) -> Answer:
             return Answer(question, await question.ask(ctx))
         except UnreachableError as error:
             if attempt == _TRIES:
-                return Answer(question, trouble=_said(error), way_on=error.next, silent=True)
+                return Answer(question, trouble=_said(error), way_on=error.next or _NETWORK, silent=True)
             await ctx.world.clock.sleep(2.0**attempt)
         except WizardError as error:
             return Answer(question, trouble=_said(error), way_on=error.next)

@@ -1,0 +1,117 @@
+"""prepare.compose: the real file from git is reviewed; what needs a person is said beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.phases.context import Bench
+from tests.rehearsal.entered import Entered, entered
+from tests.shared import shared_dir
+from wizard.config import Config, Volume
+from wizard.engine.check import CheckState
+from wizard.engine.plan import Ask, Failed
+from wizard.phases.prepare_compose import GO_ON, STOP, ComposeStep, ReviewRecord
+
+REPOSITORY = "glowingkitty/OpenMates"
+FILE = "backend/core/docker-compose.selfhost.yml"
+REVIEW = "api-compose-review.md"
+
+
+async def _put(there: Entered, text: str) -> None:
+    await there.stage.git.push(REPOSITORY, "main", {FILE: text.encode()}, "Another stack")
+
+
+def _step(there: Entered) -> ComposeStep:
+    return ComposeStep(there.world.config)
+
+
+async def test_the_review_is_kept_and_a_second_turn_changes_nothing(tmp_path: Path) -> None:
+    async with entered(tmp_path) as there:
+        bench = Bench(there.world, tmp_path)
+        turn = await bench.drive(_step(there))
+        assert turn.done, turn.story
+        record = bench.context("prepare.compose").saved.load("review.api", ReviewRecord)
+        assert record is not None and record.by_hand == () and len(record.mended) >= 5
+        text = (tmp_path / "backups" / REVIEW).read_text()
+        assert all(rule in text for rule in ("published-port", "container-name", "data-volume"))
+        again = await bench.drive(_step(there))
+        assert again.done and again.applied == ()
+        assert there.made == ()
+
+
+async def test_another_file_in_git_is_reviewed_anew(tmp_path: Path) -> None:
+    async with entered(tmp_path) as there:
+        bench = Bench(there.world, tmp_path)
+        await bench.drive(_step(there))
+        files = there.stage.git.clone(REPOSITORY, "main").files
+        await _put(there, files[FILE].decode().replace("mem_limit: 1g", "mem_limit: 2g"))
+        checks = {one.name: one for one in await bench.prove(_step(there))}
+        assert checks["api.reviewed"].state is CheckState.FAILED
+        assert (await bench.drive(_step(there))).done
+
+
+async def test_what_a_person_must_mend_is_asked_about_and_stays_visible(tmp_path: Path) -> None:
+    text = (shared_dir() / "inputs" / "openmates" / "docker-compose.yml").read_text()
+    async with entered(tmp_path) as there:
+        await _put(there, text)
+        config = there.world.config
+        there.world.config = replace(config, volumes=(), databases=())
+        bench = Bench(there.world, tmp_path)
+        turn = await bench.drive(_step(there))
+        assert isinstance(turn.hold, Ask), turn.story
+        question = turn.hold.question
+        assert "code-only-by-mount" in question.why and question.default == GO_ON
+        stopped = await bench.drive(_step(there), {question.id: STOP})
+        assert isinstance(stopped.hold, Failed) and "code-only-by-mount" in stopped.hold.why
+        bench.progress.answers.clear()
+        going = await bench.drive(_step(there), {question.id: GO_ON})
+        assert going.done, going.story
+        mended = next(one for one in going.checks if one.name == "api.mended")
+        assert mended.state is CheckState.WAIVED and "code-only-by-mount" in mended.evidence.seen
+
+
+def _without(config: Config, what: str) -> Config:
+    if what == "service":
+        return replace(
+            config, apps=tuple(replace(app, service="web2") if app.service else app for app in config.apps)
+        )
+    if what == "database":
+        return replace(config, databases=(replace(config.databases[0], service="postgres"),))
+    return replace(config, volumes=(*config.volumes, Volume("shop-letters", "api", ("api",))))
+
+
+@pytest.mark.parametrize(
+    ("what", "seen"),
+    [
+        ("service", "no service web2"),
+        ("database", "no service postgres"),
+        ("volume", "no volume shop-letters"),
+    ],
+)
+async def test_a_configuration_that_does_not_fit_the_file_is_refused(
+    tmp_path: Path, what: str, seen: str
+) -> None:
+    async with entered(tmp_path) as there:
+        there.world.config = _without(there.world.config, what)
+        turn = await Bench(there.world, tmp_path).drive(_step(there))
+        assert isinstance(turn.hold, Failed) and seen in turn.hold.why
+        assert "configuration" in turn.hold.ways[0]
+
+
+@pytest.mark.parametrize("text", ["services: [\n", "no: stack\n", "services:\n  api: 5\n"])
+async def test_a_file_that_is_no_compose_file_is_a_sentence(tmp_path: Path, text: str) -> None:
+    async with entered(tmp_path) as there:
+        await _put(there, text)
+        turn = await Bench(there.world, tmp_path).drive(_step(there))
+        assert isinstance(turn.hold, Failed) and turn.hold.why.startswith(FILE) and turn.hold.ways
+
+
+async def test_without_a_stack_there_is_nothing_to_review(tmp_path: Path) -> None:
+    async with entered(tmp_path) as there:
+        config = there.world.config
+        there.world.config = replace(config, apps=config.apps[:1])
+        turn = await Bench(there.world, tmp_path).drive(_step(there))
+        assert turn.done and turn.checks[0].name == "none"
