@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,14 @@ from wizard.clients.ssh import generate_key
 from wizard.config import Config, Cutover
 from wizard.endpoints import Endpoints
 from wizard.engine.check import Check, CheckState, Evidence
+from wizard.engine.operator import Unattended
+from wizard.engine.run import Engine
+from wizard.engine.step import Step
 from wizard.net import GatewayNet
-from wizard.phases import certificate_panel
+from wizard.phases import certificate_panel, cutover
 from wizard.phases.apps_trial import TrialRecord
 from wizard.phases.cutover_preflight import Preflight
+from wizard.phases.prepare_dns_zone import DnsZone
 from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord
 from wizard.rehearsal.acme import AcmeStandin
 from wizard.rehearsal.clock import ClockFile, StageClock
@@ -180,3 +184,15 @@ def _double_panels(world: CutoverWorld, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(certificate_panel, "calls", calls)
     patch.setattr("wizard.phases.app_redeploy.calls", calls)
     patch.setattr(Preflight, "_data", data)
+
+
+def engine_of(world: CutoverWorld, steps: Sequence[Step[Any]]) -> Engine:
+    """The engine over the bench's own progress file, with an operator who agrees to everything."""
+    operator = Unattended(yes=True, types_names=True)
+    bench = world.bench
+    return Engine(steps, bench.world, bench.progress, bench.journal, operator, bench.bus)
+
+
+def whole(config: Config) -> tuple[Step[Any], ...]:
+    """The look at the zone and the cutover."""
+    return (DnsZone(config), *cutover.steps(config))

@@ -24,6 +24,8 @@ async def world(tmp_path: Path) -> AsyncIterator[SmallWorld]:
 class StraightNames:
     """No caches: visitors read the authoritative records."""
 
+    liars: frozenset[str] = frozenset()
+
     def __init__(self, world: SmallWorld) -> None:
         self.lookup = world.names.lookup
 

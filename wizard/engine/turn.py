@@ -25,6 +25,8 @@ from wizard.world import World
 T = TypeVar("T")
 _TRIES = 4
 _LEAST_NAP = 1.0
+_LONG = 120.0
+"""A check that is pending for longer ends the turn: its moment is written down, as that of a wait."""
 _CHECK_NETWORK = "Check the network, then run again: it goes on from here."
 
 
@@ -187,7 +189,10 @@ async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
             return Done()
         if desk.stopping.is_set():
             raise Stopped
-        moment = min(check.again or desk.now() for check in pending)
+        first = min(pending, key=lambda check: check.again or desk.now())
+        moment = first.again or desk.now()
+        if moment - desk.now() > _LONG:
+            return Wait(moment, f"not before then: {first.question}")
         await desk.waiting.wait(step.id, max(moment, desk.now() + _LEAST_NAP))
 
 

@@ -15,9 +15,9 @@ from wizard.phases.prepare_dns_zone import IN_THE_FLIP, decided
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What the provider can do: `atomic` replaces an alias at once; `ttl` is that of the new record sets."""
+    """What the provider can do: `swaps` an alias at once; `ttl` is that of the new record sets."""
 
-    atomic: bool
+    swaps: bool
     ttl: int
 
 
@@ -75,7 +75,7 @@ def _name(zone: _Zone, name: str) -> tuple[list[RecordChange], list[str]]:
     if troubles:
         return [], troubles
     alias = next((one for one in found if one.kind is LeftoverKind.ALIAS), None)
-    if alias is not None and not zone.hands.atomic:
+    if alias is not None and not zone.hands.swaps:
         return _retargeted(zone, name, alias)
     changes = [
         RecordChange(name, one.type, one, None)

@@ -82,7 +82,7 @@ class FlipStep(Step[Facts]):
         go: tuple[Check, ...] = ()
         if record is None:
             zone = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
-            hands = Hands(provider.atomic, ttl)
+            hands = Hands(provider.swaps, ttl)
             intent = intended(self.config, snapshot, ready.targets(ctx), zone, ctx.answers, hands)
             # The list is only worth something right before the flip.
             if ctx.now() >= quiet_until:
@@ -147,7 +147,8 @@ class FlipStep(Step[Facts]):
         else:
             one, whole = change.payload
             self._remember(ctx, whole)
-            await provider.apply(whole if provider.atomic else ChangeSet(whole.zone, (one,), ctx.now()))
+            # What stands at one name changes together; where all can, all does.
+            await provider.apply(whole if provider.atomic else whole.of(one.name))
 
     def _remember(self, ctx: Context, whole: ChangeSet) -> None:
         """The whole old record sets are on disk before the first of them is changed."""
@@ -220,7 +221,7 @@ class FlipStep(Step[Facts]):
             hold = asked(f"{self.id}/back", back.changes if due else (), ctx.answers, True)
             if hold is not None:
                 return Plan(hold=hold)
-        parts = [ChangeSet(record.changes.zone, (one,), record.at) for one in reversed(due)]
+        parts = [record.changes.of(name) for name in dict.fromkeys(one.name for one in reversed(due))]
         if provider.atomic and due:
             parts = [record.changes]
         changes = [

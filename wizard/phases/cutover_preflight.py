@@ -107,7 +107,7 @@ class Preflight(Step[Facts]):
             return []
         provider = ctx.world.dns_provider
         record = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
-        hands = Hands(provider.atomic, self.config.dns.cutover_ttl)
+        hands = Hands(provider.swaps, self.config.dns.cutover_ttl)
         places, snapshot = ready.targets(ctx), await provider.snapshot()
         intent = intended(self.config, snapshot, places, record, ctx.answers, hands)
         return [ready.third_check(ctx, intent.third), ready.clear_check(ctx, intent.troubles)]

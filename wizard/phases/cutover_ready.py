@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wizard.dns.leftovers import ALIASES, covering_wildcard
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.step import Context
 from wizard.errors import WizardError
@@ -64,7 +65,7 @@ async def same_zone(ctx: Context, snapshot: ZoneSnapshot) -> list[Check]:
         if own is not None:
             bad = [one for one in seen if one.values != own.values]
         else:
-            bad = [one for one in seen if one.problem]
+            bad = [one for one in seen if one.problem or not _explained(ctx, snapshot, name)]
         found.append(
             check(
                 f"{name}.delegated",
@@ -77,6 +78,12 @@ async def same_zone(ctx: Context, snapshot: ZoneSnapshot) -> list[Check]:
             )
         )
     return found
+
+
+def _explained(ctx: Context, snapshot: ZoneSnapshot, name: str) -> bool:
+    """Whether the provider has what an answer without an address of its own could come from."""
+    alias = any(one.type in ALIASES for one in snapshot.at(name))
+    return alias or bool(covering_wildcard(snapshot, name)) or ctx.world.dns_provider.implicit
 
 
 async def clock_checks(ctx: Context) -> list[Check]:

@@ -111,6 +111,8 @@ class LowerTtl(Step[Facts]):
         sets = moving_sets(snapshot, names)
         due = tuple(with_ttl(one, wanted) for one in sets if one.ttl > wanted)
         own = own_records(snapshot, names, wanted)
+        if provider.implicit:
+            own = (*own, *await self._implicit(ctx, snapshot, wanted))
         found = {one.name for one in (*sets, *(one.new for one in own if one.new))}
         wild = [one.ttl for name in names for one in snapshot.at(covering_wildcard(snapshot, name))]
         return Facts(
@@ -123,6 +125,17 @@ class LowerTtl(Step[Facts]):
             answers=dict(ctx.answers),
             now=ctx.now(),
         )
+
+    async def _implicit(self, ctx: Context, snapshot: ZoneSnapshot, ttl: int) -> tuple[RecordChange, ...]:
+        """Record sets for names that the provider answers for by itself, with the addresses that it gives."""
+        found: list[RecordChange] = []
+        for name in self.config.names:
+            if moving_sets(snapshot, (name,)) or covering_wildcard(snapshot, name):
+                continue
+            seen = next((one for one in await authority.ask_all(ctx, name, "A") if one.values), None)
+            if seen is not None:
+                found.append(RecordChange(name, "A", None, RRset(name, "A", ttl, seen.values)))
+        return tuple(found)
 
     def plan(self, facts: Facts) -> Plan:
         if facts.moved:

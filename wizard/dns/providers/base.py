@@ -13,12 +13,16 @@ PROOF_TTL = 60
 class DnsProvider(Protocol):
     """`min_ttl`: seconds. `atomic`: a change set takes effect as a whole. `types`: what it can hold.
 
+    `swaps`: an alias becomes an address (or the reverse) in one call, with nothing missing in between.
+    `implicit`: it answers for some names that have no records of their own.
     `by_hand`: a person makes the edits; `apply` and `revert` then wait until they are seen.
     """
 
     name: str
     min_ttl: int
     atomic: bool
+    swaps: bool
+    implicit: bool
     by_hand: bool
     types: frozenset[str]
 

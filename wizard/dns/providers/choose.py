@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from wizard.config import DnsProviderName
-from wizard.errors import UsageError
+from wizard.endpoints import SocketAddress
 
 if TYPE_CHECKING:
     from wizard.dns.providers.base import DnsProvider
@@ -13,14 +14,45 @@ if TYPE_CHECKING:
 
 
 def provider(world: World) -> DnsProvider:
-    """Raises UsageError for a provider whose zones this version cannot edit."""
+    """Made for this world's endpoints, secrets and clock; nothing is asked yet."""
     dns = world.config.dns
-    if dns.provider is DnsProviderName.HETZNER:
-        from wizard.dns.providers.hetzner import HetznerProvider
+    match dns.provider:
+        case DnsProviderName.HETZNER:
+            from wizard.dns.providers.hetzner import HetznerProvider
 
-        return HetznerProvider(world.hetzner, dns.zone)
-    raise UsageError(
-        f"Zones at {dns.provider} cannot be edited yet",
-        "this version edits zones at Hetzner only",
-        'Move the zone to Hetzner DNS first, then set dns.provider = "hetzner".',
-    )
+            return HetznerProvider(world.hetzner, dns.zone)
+        case DnsProviderName.CLOUDFLARE:
+            from wizard.dns.providers import cloudflare
+
+            url, token = world.endpoints.cloudflare, _secret(world, cloudflare.VENDOR.secret)
+            return cloudflare.CloudflareProvider(url, token, world.clock, dns.zone)
+        case DnsProviderName.VERCEL:
+            from wizard.dns.providers import vercel
+
+            url, token = world.endpoints.vercel, _secret(world, vercel.VENDOR.secret)
+            team = next((project.team for project in world.config.vercel if project.team), "")
+            return vercel.VercelProvider(url, token, world.clock, dns.zone, team)
+        case DnsProviderName.RFC2136:
+            from wizard.dns.providers import rfc2136
+
+            server, key = _address(dns.server), _secret(world, rfc2136.SECRET)
+            return rfc2136.Rfc2136Provider(server, dns.zone, dns.key_name, key)
+        case DnsProviderName.MANUAL:
+            from wizard.dns.providers.manual import ManualProvider
+
+            return ManualProvider(world)
+
+
+def _secret(world: World, name: str) -> Callable[[], Awaitable[str | None]]:
+    return lambda: world.secrets.get(name)
+
+
+def _address(server: str) -> SocketAddress:
+    """``address``, ``address:port`` or ``[address]:port``."""
+    if server.startswith("["):
+        host, _, port = server[1:].partition("]")
+        return SocketAddress(host, int(port.removeprefix(":") or 53))
+    host, _, port = server.partition(":")
+    if ":" in port:
+        return SocketAddress(server, 53)
+    return SocketAddress(host, int(port or 53))

@@ -19,6 +19,8 @@ class HetznerProvider:
     name = "hetzner"
     min_ttl = 60
     atomic = False
+    swaps = False
+    implicit = False
     by_hand = False
     types = frozenset({"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "SRV", "SVCB", "TLSA", "TXT"})
 
