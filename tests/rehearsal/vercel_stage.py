@@ -22,6 +22,7 @@ from wizard.rehearsal.dns import DnsStandin
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.fronts import Fronts
 from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
+from wizard.rehearsal.git import GitStandin
 from wizard.rehearsal.internet import OPERATOR_V4, Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites
@@ -35,7 +36,7 @@ from wizard.world import World
 ADDRESSES = {"frontend": NEW_WEB, "backend": NEW_API}
 
 
-def shop(*, team: str = "shop", files: dict[str, str] | None = None, **decommission: Any) -> Config:
+def shop(*, team: str = "shop", **decommission: Any) -> Config:
     """The example with its project in a team, variables at build time, and a short soak."""
     base = example()
     web = replace(base.apps[0], build_args=("VITE_API_URL", "VITE_ENV"), dockerfile="web/Dockerfile")
@@ -103,9 +104,10 @@ async def vercel_world(
     stage.dns = DnsStandin(stage, DnsStandin.begin(stage))
     stage.acme = AcmeStandin(stage, AcmeStandin.begin(stage))
     stage.fronts = Fronts(stage, Fronts.begin(stage))
+    stage.git = GitStandin(stage, GitStandin.begin(stage))
     stage.vercel = VercelStandin(stage, VercelStandin.begin(stage))
     gateway = await stage.internet.start()
-    parts = (stage.dns, stage.acme, stage.fronts, stage.vercel)
+    parts = (stage.dns, stage.acme, stage.fronts, stage.git, stage.vercel)
     for part in parts:
         await part.start()
     await stage.dns.settle()
@@ -120,9 +122,18 @@ async def vercel_world(
     trust = folder / "root.pem"
     trust.write_text(stage.acme.root_pem)
     secrets = FileSecrets(folder / "secrets.json")
-    if token:
-        await secrets.put("VERCEL_TOKEN", token)
-    endpoints = stage.dns.endpoints(Endpoints(vercel=stage.vercel.url, gateway=gateway, trust=str(trust)))
+    for name, value in {**stage.git.secrets, "VERCEL_TOKEN": token}.items():
+        if value:
+            await secrets.put(name, value)
+    endpoints = stage.dns.endpoints(
+        Endpoints(
+            vercel=stage.vercel.url,
+            github=stage.git.github_url,
+            gitlab=stage.git.gitlab_url,
+            gateway=gateway,
+            trust=str(trust),
+        )
+    )
     net = GatewayNet(gateway, OPERATOR_V4)
     world = World(config, secrets, endpoints, LiveStageClock(clock), net, live=False)
     bench = Bench(world, folder)

@@ -16,12 +16,17 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from wizard.config import DnsProviderName
 from wizard.endpoints import Endpoints, Resolver, SocketAddress
 from wizard.rehearsal.dns_cache import Cache
+from wizard.rehearsal.dns_cloudflare import TOKEN, CloudflareStandin
 from wizard.rehearsal.dns_state import CacheState, DnsState, Found, Row, ZoneState, find
+from wizard.rehearsal.dns_update import KEY, UpdateServer
 from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from wizard.rehearsal.stage import Stage
 
 SERVERS = {
@@ -59,6 +64,10 @@ class Zone:
 
     def put(self, name: str, kind: str, ttl: int, values: tuple[str, ...]) -> None:
         rows = {**self._state.rows, (name, kind): Row(name, kind, ttl, tuple(values))}
+        self._commit(rows)
+
+    def replace(self, rows: dict[tuple[str, str], Row]) -> None:
+        """All record sets at once, as one change."""
         self._commit(rows)
 
     def delete(self, name: str, kind: str) -> None:
@@ -110,6 +119,7 @@ class DnsStandin:
         self.state = state
         self.caches = [Cache(self, cache) for cache in state.caches]
         self.addresses: dict[str, SocketAddress] = {}
+        self.cloudflare: CloudflareStandin | None = None
         self._transports: list[asyncio.BaseTransport | asyncio.Server] = []
 
     @staticmethod
@@ -145,6 +155,38 @@ class DnsStandin:
         for cache in self.caches:
             name = f"dns.cache.{cache.state.name}"
             self.addresses[cache.state.name] = await self._listen(name, self._caching(cache))
+        await self._start_provider()
+
+    async def _start_provider(self) -> None:
+        """Where the zone is edited, if that is nobody else's stand-in."""
+        dns = self.stage.config.dns
+        if dns.provider is DnsProviderName.CLOUDFLARE:
+            self.cloudflare = CloudflareStandin(self)
+            await self.cloudflare.start()
+        if dns.provider is DnsProviderName.RFC2136:
+            updates = UpdateServer(self)
+            self.addresses[dns.server] = await updates.start()
+            assert updates.server is not None
+            self._transports.append(updates.server)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the operator has for the zone's provider."""
+        match self.stage.config.dns.provider:
+            case DnsProviderName.CLOUDFLARE:
+                return {"CLOUDFLARE_API_TOKEN": TOKEN}
+            case DnsProviderName.RFC2136:
+                return {"RFC2136_KEY": KEY}
+        return {}
+
+    def maybe_lose(self, request: web.Request) -> None:
+        """A fault: a change was committed, but nobody hears of it."""
+        if self.stage.faults.roll("dns", "records") == "lost_answer":
+            assert request.transport is not None
+            request.transport.close()
+
+    def soa_row(self, zone: str) -> Row:
+        return _soa(Found((), 0, self.state.zones[zone], self.state.zones[zone].serial))
 
     async def settle(self) -> None:
         """Caches have been in use for long: they hold every name, at ages spread over its TTL."""
@@ -163,8 +205,15 @@ class DnsStandin:
             for cache in self.caches
         )
         servers = {address: self.addresses[address] for address in SERVERS.values()}
+        primary = self.stage.config.dns.server
+        if primary in self.addresses:
+            servers[primary] = self.addresses[primary]
         return dataclasses.replace(
-            base, nameservers=servers, root_resolver=self.addresses["root"], resolvers=resolvers
+            base,
+            nameservers=servers,
+            root_resolver=self.addresses["root"],
+            resolvers=resolvers,
+            cloudflare=self.cloudflare.url if self.cloudflare else base.cloudflare,
         )
 
     @property

@@ -133,9 +133,7 @@ class Zones:
 
     def _maybe_lost(self, request: web.Request) -> None:
         """It was committed, but nobody hears of it."""
-        if self.standin.stage.faults.roll("dns", "records") == "lost_answer":
-            assert request.transport is not None
-            request.transport.close()
+        self.standin.stage.dns.maybe_lose(request)
 
     def _put(self, zone: Any, label: str, kind: str, ttl: int | None, values: tuple[str, ...]) -> None:
         zone.put(label, kind, ttl or self.standin.stage.config.dns.ttl, values)

@@ -117,6 +117,15 @@ def save_git(panel: Panel, given: Row) -> bool:
     return True
 
 
+@mutation("application.disconnectGitProvider", "applicationId")
+def disconnect(panel: Panel, given: Row) -> bool:
+    """Back to a provider that nobody has connected."""
+    row = find(panel, given)
+    row.update(dict.fromkeys(("customGitUrl", "customGitBranch", "customGitBuildPath", "customGitSSHKeyId")))
+    row["sourceType"], row["applicationStatus"] = "github", "idle"
+    return True
+
+
 @mutation(
     "application.saveGithubProvider",
     "applicationId repository? owner? buildPath? githubId? branch triggerType",

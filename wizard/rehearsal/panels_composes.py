@@ -92,6 +92,15 @@ def _check_command(command: str) -> None:
         raise complain("command", "Only docker compose commands can be chained")
 
 
+@mutation("compose.disconnectGitProvider", "composeId")
+def disconnect(panel: Panel, given: Row) -> bool:
+    """Back to a provider that nobody has connected."""
+    row = find(panel, given)
+    row.update(dict.fromkeys(("customGitUrl", "customGitBranch", "customGitSSHKeyId")))
+    row["sourceType"], row["composeStatus"] = "github", "idle"
+    return True
+
+
 @mutation("compose.saveEnvironment", "composeId env?")
 def save_environment(panel: Panel, given: Row) -> bool:
     find(panel, given)["env"] = given["env"]

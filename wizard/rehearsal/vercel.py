@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from wizard.rehearsal import vercel_account, vercel_changes, vercel_projects
+from wizard.rehearsal import dns_vercel, vercel_account, vercel_changes, vercel_projects
 from wizard.rehearsal.vercel_project import account
 from wizard.rehearsal.vercel_state import (
     EXPIRED_TOKEN,
@@ -51,6 +51,7 @@ class VercelStandin:
         vercel_account.add_routes(self, app)
         vercel_projects.add_routes(self, app)
         vercel_changes.add_routes(self, app)
+        dns_vercel.add_routes(self, app)
         self.url = f"http://{await self.stage.serve(app, 'vercel')}"
 
     async def stop(self) -> None:
@@ -96,13 +97,16 @@ class VercelStandin:
         wanted = request.query.get("teamId") or request.query.get("slug")
         if not wanted:
             return USER
-        stranger = self._token(request) == OTHER_TEAM_TOKEN
-        for team in self.state.teams.values():
-            if wanted in (team["id"], team["slug"]) and not stranger:
+        for team in self.teams_of(request):
+            if wanted in (team["id"], team["slug"]):
                 return str(team["id"])
         raise Refused(
             403, "forbidden", "Not authorized: Trying to access resource under scope", {"scope": wanted}
         )
+
+    def teams_of(self, request: web.Request) -> list[Document]:
+        """Teams that the token's person belongs to."""
+        return [] if self._token(request) == OTHER_TEAM_TOKEN else list(self.state.teams.values())
 
     def project(self, request: web.Request, *, by_id: bool = False) -> ProjectState:
         """The project of the path, within the scope of the call. Raises Refused."""

@@ -62,7 +62,7 @@ class _Account:
         return web.json_response({"user": user})
 
     async def teams(self, request: web.Request) -> web.Response:
-        return web.json_response(by_moment(request, "teams", list(self.vercel.state.teams.values())))
+        return web.json_response(by_moment(request, "teams", self.vercel.teams_of(request)))
 
     async def team(self, request: web.Request) -> web.Response:
         wanted = request.match_info["team"]
