@@ -122,3 +122,10 @@ async def scene(
 def _of_another(step: str, config: Config, servers: Sequence[str]) -> bool:
     words = step.split(".")
     return words[1] in {server.name for server in config.servers} and words[1] not in servers
+
+
+def example() -> Config:
+    """The packaged configuration."""
+    from wizard import configfile
+
+    return configfile.load(Path(__file__).parents[2] / "config.toml.example")

@@ -42,13 +42,17 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class DeployFacts:
-    """`wish` changes with source, variables and trial name. `converted`: the stack's file as it will run."""
+    """`wish` changes with source, variables and trial name. `converted`: the stack's file as it will run.
+
+    `sick`: how the last deployment ended up, if it never became healthy.
+    """
 
     wish: str
     deployed: Deployed | None
     under_way: bool
     converted: str = ""
     newest: Deployment | None = None
+    sick: str = ""
 
 
 class DeployStep(Step[DeployFacts]):
@@ -72,7 +76,13 @@ class DeployStep(Step[DeployFacts]):
             ctx.saved.load("begun", app_redeploy.Begun) is not None,
             await self._converted(ctx) if deployed is None else "",
             there[0] if there else None,
+            await self._sick(ctx, deployed) if deployed is not None else "",
         )
+
+    async def _sick(self, ctx: Context, deployed: Deployed) -> str:
+        found = await running(ctx, self.app)
+        late = ctx.now() > deployed.at + _CONVERGES_WITHIN
+        return found.told if found.sick or (late and found.starting) else ""
 
     async def _wish(self, ctx: Context) -> str:
         key_id = (await apps_git.look(ctx, self.app)).panel_id
@@ -103,11 +113,14 @@ class DeployStep(Step[DeployFacts]):
         return text if isinstance(text, str) else ""
 
     def plan(self, facts: DeployFacts) -> Plan:
-        if facts.deployed is not None and facts.deployed.wish == facts.wish and not facts.under_way:
+        same = facts.deployed is not None and facts.deployed.wish == facts.wish
+        if same and not facts.under_way and not facts.sick:
             return Plan()
         before = "never deployed"
         if facts.under_way:
             before = "a deployment of ours is under way"
+        elif facts.sick:
+            before = f"never became healthy: {facts.sick}"
         elif facts.deployed is not None:
             before = "deployed with other settings"
         elif facts.newest is not None:
@@ -163,7 +176,7 @@ class DeployStep(Step[DeployFacts]):
         question = f"Docker is through with the rollout of {self.app.name}, and the new version runs"
         deployed = ctx.saved.load("deployed", Deployed)
         patient = deployed is not None and ctx.now() < deployed.at + _CONVERGES_WITHIN
-        waiting = not found.good and not found.rolled_back and patient and not _given_up(found.bad)
+        waiting = not found.good and patient and not found.sick
         if waiting:
             evidence = Evidence(found.told, self.app.server, ctx.now())
             return Check(name, question, CheckState.PENDING, evidence, again=ctx.now() + 5.0)
@@ -194,8 +207,3 @@ class DeployStep(Step[DeployFacts]):
             payload=("compose.stop" if stack else "application.stop", body),
         )
         return Plan((change,))
-
-
-def _given_up(bad: Sequence[object]) -> bool:
-    """Parts that Docker does not go on trying: a container may still turn well, a paused update does not."""
-    return any("update paused" in str(getattr(part, "told", "")) for part in bad)

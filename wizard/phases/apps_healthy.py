@@ -46,7 +46,7 @@ class HealthyStep(Step[None]):
     async def _parts(self, ctx: Context) -> Check:
         found = await running(ctx, self.app)
         name, question = f"{self.app.name}.running", f"every part of {self.app.name} runs and is healthy"
-        if not found.good and self._patient(ctx) and not found.rolled_back:
+        if not found.good and self._patient(ctx) and not found.sick:
             evidence = Evidence(found.told, self.app.server, ctx.now())
             return Check(name, question, CheckState.PENDING, evidence, again=ctx.now() + _AGAIN)
         seen = found.told

@@ -30,12 +30,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A container of a stack, or the swarm service of an application. `told` says how it is, in words."""
+    """A container of a stack, or the swarm service of an application. `told` says how it is, in words.
+
+    `sick`: it was tried and did not become healthy; a container that somebody stopped is not.
+    """
 
     name: str
     standing: Standing
     told: str
     image: str = ""
+    sick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class Running:
     @property
     def bad(self) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.standing is Standing.BAD)
+
+    @property
+    def sick(self) -> bool:
+        """Whether only another deployment can help."""
+        return self.rolled_back or any(part.sick for part in self.parts)
 
     @property
     def starting(self) -> tuple[Part, ...]:
@@ -103,7 +112,7 @@ def _container(item: Mapping[str, Any]) -> Part:
         standing, told = Standing.GOOD, "has done its work and ended"
     elif status == "exited":
         told = f"ended with exit status {code}"
-    return Part(name, standing, told, str(config.get("Image") or ""))
+    return Part(name, standing, told, str(config.get("Image") or ""), sick=health == "unhealthy")
 
 
 async def _service(host: HostClient, name: str) -> Running:
@@ -124,7 +133,7 @@ async def _service(host: HostClient, name: str) -> Running:
         standing = Standing.GOOD
     else:
         standing = Standing.STARTING
-    part = Part(name, standing, told, str(row.get("Image") or ""))
+    part = Part(name, standing, told, str(row.get("Image") or ""), sick=state == "paused")
     return Running((part,), rolled_back=state.startswith("rollback"))
 
 

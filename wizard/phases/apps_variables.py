@@ -194,11 +194,15 @@ def panel_text(values: Mapping[str, str]) -> str:
 def _quoted(name: str, value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
-    for quote in ("'", "`"):
-        if quote not in value:
-            return f"{quote}{value}{quote}"
-    if '"' not in value and "\\" not in value:
-        return f'"{value}"'
+    # A backslash before the closing quote would keep that reader from seeing the end.
+    if not value.endswith("\\"):
+        for quote in ("'", "`"):
+            if quote not in value:
+                return f"{quote}{value}{quote}"
+        if '"' not in value and "\\" not in value:
+            return f'"{value}"'
+    if not re.search(r"[#\n\r]", value) and value == value.strip() and value[0] not in "'\"`":
+        return value
     raise WizardError(
         f"The value of {name} has every kind of quote in it",
         "the panel's reader of variables could not take it back unchanged",
