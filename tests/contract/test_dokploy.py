@@ -2,7 +2,7 @@
 
 The description says less than a real panel does, so it is amended by what was seen: a success may have any
 body (the description allows none), a refused field is told in `data`, a 401 has no code, and anything may be
-missing. Accounts and patches are not described at all.
+missing. Accounts, webhooks and patches are not described at all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from wizard.errors import WizardError
 from wizard.rehearsal.panels_http import application
 from wizard.rehearsal.panels_procedures import PROCEDURES, load
 
-UNDESCRIBED = ("patch.", "auth/")
+UNDESCRIBED = ("patch.", "auth/", "deploy/")
 EVENTS = (
     "appBuildError", "databaseBackup", "dokployBackup", "volumeBackup", "dokployRestart", "appDeploy",
     "dockerCleanup", "serverThreshold",
