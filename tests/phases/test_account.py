@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,34 @@ async def test_a_key_whose_value_was_lost_is_replaced_and_not_left_behind(
         assert turn.done, turn.story
         assert [change.key for change in turn.applied] == ["key"]
         assert len(at.panel.state.keys) == 1
+
+
+async def test_a_wizard_that_dies_around_keeping_the_key_goes_on_with_one_key_that_undo_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path) as at:
+        secrets = at.small.small.world.secrets
+        plain = secrets.put
+
+        async def dying(name: str, value: str, *, kept: bool) -> None:
+            if kept or name != api_key_secret("backend"):
+                await plain(name, value)
+            if name == api_key_secret("backend"):
+                raise ConnectionAbortedError("the wizard died")
+
+        for kept in (False, True):
+            monkeypatch.setattr(secrets, "put", partial(dying, kept=kept))
+            with pytest.raises(ConnectionAbortedError):
+                await at.bench.drive(at.step)
+        monkeypatch.setattr(secrets, "put", plain)
+
+        turn = await at.bench.drive(at.step)
+
+        assert turn.done, turn.story
+        assert [change.key for change in turn.applied] == ["adopt"]
+        assert len(at.panel.state.keys) == 1
+        await at.bench.undo(at.step)
+        assert not at.panel.state.keys
 
 
 async def test_a_panel_of_somebody_else_asks_for_a_key_and_is_adopted_by_it(tmp_path: Path) -> None:

@@ -186,8 +186,8 @@ class Account(Step[AccountFacts]):
             await session.delete_key(old)
         organization = await session.organization()
         made = await session.create_key(self.key_name, organization)
-        await world.secrets.put(api_key_secret(name), made.key)
         ctx.saved.save("key", KeyRecord(made.id, self.key_name))
+        await world.secrets.put(api_key_secret(name), made.key)
         if made.limited:
             raise WizardError(
                 f"The panel of {name} made a key with a rate limit although it was told not to",
