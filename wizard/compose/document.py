@@ -40,6 +40,7 @@ class Entry:
     key_node: ScalarNode
     value: Node
     merged: bool = False
+    owner: MappingNode | None = None
 
     @property
     def line(self) -> int:
@@ -50,6 +51,11 @@ class Entry:
     def aliased(self) -> bool:
         """Whether the value is `*name`, and so stands elsewhere."""
         return bool(self.value.start_mark.index < self.key_node.end_mark.index)
+
+    @property
+    def hides(self) -> bool:
+        """Whether the mapping would get another value of that key through `<<` if this one went."""
+        return any(get(source, self.key) for source in _merged(self.owner))
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class Document:
         named: dict[str, int] = {}
         if "&" not in self.text:
             return {}
-        for event in yaml.parse(self.text, Loader=_Loader):
+        for event in yaml.parse(self.text[self.base :], Loader=_Loader):
             name = getattr(event, "anchor", None)
             if name is None or event.start_mark is None:
                 continue
@@ -121,7 +127,7 @@ class Document:
 def parse(text: str) -> Document:
     """Raises ComposeError with the line for what is no YAML or no mapping."""
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = _compose(text.removeprefix(_BYTE_ORDER_MARK))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -142,6 +148,25 @@ def parse(text: str) -> Document:
     return Document(text, root)
 
 
+class _Loose(yaml.SafeLoader):
+    """Takes an anchor that is made a second time, as YAML allows and the plain loaders do not."""
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(getattr(event, "anchor", None), None)
+        return super().compose_node(parent, index)
+
+
+def _compose(text: str) -> Node | None:
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except yaml.composer.ComposerError as error:
+        if "duplicate anchor" not in (error.context or ""):
+            raise
+    return yaml.compose(text, Loader=_Loose)
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -156,16 +181,32 @@ def _entries(node: Node | None, merged: bool, seen: set[str], visited: set[int])
         return
     through = bool(visited)
     visited.add(id(node))
-    sources: list[Node] = []
     for key, value in node.value:
+        if key.tag != _MERGE and isinstance(key, ScalarNode) and key.value not in seen:
+            seen.add(key.value)
+            yield Entry(key.value, key, value, through, node)
+    if merged:
+        for source in _merged(node):
+            yield from _entries(source, True, seen, visited)
+
+
+def _merged(node: MappingNode | None) -> list[Node]:
+    """What `<<` names, the one that wins first."""
+    sources: list[Node] = []
+    for key, value in node.value if node is not None else ():
         if key.tag == _MERGE:
             sources += value.value if isinstance(value, SequenceNode) else [value]
-        elif isinstance(key, ScalarNode) and key.value not in seen:
-            seen.add(key.value)
-            yield Entry(key.value, key, value, through)
-    if merged:
-        for source in sources:
-            yield from _entries(source, True, seen, visited)
+    return sources
+
+
+def parts_of(node: Node, visited: dict[int, Node] | None = None) -> dict[int, Node]:
+    """A mapping and all that is merged into it, by identity."""
+    visited = {} if visited is None else visited
+    if isinstance(node, MappingNode) and id(node) not in visited:
+        visited[id(node)] = node
+        for source in _merged(node):
+            parts_of(source, visited)
+    return visited
 
 
 def get(node: Node | None, key: str) -> Entry | None:

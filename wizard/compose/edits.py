@@ -25,7 +25,12 @@ def replace(document: Document, node: Node, text: str, *, secret: bool = False) 
 
 
 def remove_entry(document: Document, entry: Entry) -> tuple[Edit, ...]:
-    """Remove a key with all that belongs to it; () where that is not a matter of whole lines or commas."""
+    """Remove a key with all that belongs to it; () where that is not a matter of whole lines or commas.
+
+    A list that hides another one, which would come back through `<<`, is emptied instead.
+    """
+    if entry.hides:
+        return empty_list(document, entry)
     key = document.start(entry.key_node)
     line = document.line_start(key)
     if document.in_brackets(key):
@@ -33,6 +38,28 @@ def remove_entry(document: Document, entry: Entry) -> tuple[Edit, ...]:
     if document.text[line:key].strip():
         return ()
     return (_remove(document, line, end_of(document, entry)),)
+
+
+def empty_list(document: Document, entry: Entry) -> tuple[Edit, ...]:
+    """Leave a key, and its anchor, with a list of nothing; () for what is no list of its own."""
+    if not isinstance(entry.value, SequenceNode) or entry.aliased:
+        return ()
+    key, start = document.end(entry.key_node), document.start(entry.value)
+    between = document.text[key:start]
+    found = (
+        re.search(r"&\S+", document.text[key : document.start(entry.value.value[0])])
+        if entry.value.value
+        else None
+    )
+    anchor = f"{found[0]} " if found else ""
+    if document.in_brackets(key):
+        end = document.end(entry.value)
+        return (Edit(start, end, document.text[start:end], f"{anchor}[]"),)
+    if "#" in between:
+        return ()
+    end = end_of(document, entry)
+    newline = document.newline if document.text[:end].endswith("\n") else ""
+    return (Edit(key, end, document.text[key:end], f": {anchor}[]{newline}"),)
 
 
 def remove_item(document: Document, sequence: SequenceNode, index: int) -> tuple[Edit, ...]:

@@ -113,8 +113,8 @@ class Finding:
 def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """`edits` in the order of the text, none overlapping another, headers written out once.
 
-    Insertions at one place become one, deeper lines before shallower ones; it comes before what is removed
-    there. Of two that overlap the larger one stays.
+    Insertions at one place become one, deeper lines before shallower ones, and come before what is removed
+    there; removals side by side become one. Of two that overlap the larger one stays.
     """
     taken: list[Edit] = []
     opened: set[tuple[int, str]] = set()
@@ -124,8 +124,11 @@ def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
         header = "" if (edit.start, edit.header) in opened else edit.header
         opened.add((edit.start, edit.header))
         after = header + edit.after
-        if taken and taken[-1].start == taken[-1].end == edit.start == edit.end:
-            taken[-1] = replace(taken[-1], after=taken[-1].after + after)
+        last = taken[-1] if taken else edit
+        if taken and last.start == last.end == edit.start == edit.end:
+            taken[-1] = replace(last, after=last.after + after)
+        elif taken and last.end == edit.start and last.removes and not after:
+            taken[-1] = replace(last, end=edit.end, before=last.before + edit.before)
         else:
             taken.append(replace(edit, after=after, header=""))
     return tuple(taken)

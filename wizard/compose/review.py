@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wizard.compose import code_rules, data_rules, exposure_rules, file_rules, project_rules, runtime_rules
@@ -48,7 +48,7 @@ _ORDER = list(Severity)
 class Review:
     """Findings by severity, then by line. `variables` are those that must come from the environment."""
 
-    text: str
+    text: str = field(repr=False)
     services: tuple[str, ...]
     findings: tuple[Finding, ...]
     variables: tuple[str, ...] = ()
@@ -111,15 +111,13 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "what": finding.what,
         "why": finding.why,
         "advice": finding.advice,
-        "edit": [_edit_json(edit) for edit in finding.edits] or None,
-        "undo": [_edit_json(edit) for edit in undo] or None,
+        "edit": [_edit_json(edit, hide="before") for edit in finding.edits] or None,
+        "undo": [_edit_json(edit, hide="after") for edit in undo] or None,
         "sets": [name for name, _ in finding.values],
     }
 
 
-def _edit_json(edit: Edit) -> dict[str, Any]:
-    """`before` or `after` is null where it holds a secret; the file itself has it."""
-    before, after = edit.before, edit.header + edit.after
-    if edit.secret:
-        before, after = (None, after) if "${" in after else (before, None)  # type: ignore[assignment]
-    return {"start": edit.start, "end": edit.end, "before": before, "after": after}
+def _edit_json(edit: Edit, *, hide: str) -> dict[str, Any]:
+    """`hide` names the side that is null where it holds a secret; the file itself has it."""
+    shown = {"start": edit.start, "end": edit.end, "before": edit.before, "after": edit.header + edit.after}
+    return {**shown, hide: None} if edit.secret else shown

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from yaml.nodes import MappingNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.document import Document, entries, meaning, parse, scalars
+from wizard.compose.document import Document, Entry, entries, meaning, parse
 from wizard.compose.exposure_rules import PASSWORD_IN_ADDRESS
 from wizard.compose.finding import Edit, Finding, apply, settled
 from wizard.compose.review import Review, review, takes_anchor
@@ -30,7 +30,7 @@ class Rewritten:
     environment, by name: they stood in the file. `diff` is for reading, with those values hidden.
     """
 
-    text: str
+    text: str = field(repr=False)
     findings: tuple[Finding, ...]
     accepted: tuple[Finding, ...]
     declined: tuple[Finding, ...]
@@ -127,7 +127,7 @@ def _without_bare_keys(text: str, changes: list[Edit]) -> tuple[Edit, ...]:
                 continue
             done.add(id(value))
             if all(_gone(document.start(item), removed) for item in value.value):
-                more += _emptied(document, entry.key, edits.remove_entry(document, entry), changes)
+                more += _emptied(document, entry, changes)
     return settled([*changes, *more])
 
 
@@ -149,13 +149,11 @@ def _gone(position: int, removed: list[tuple[int, int]]) -> bool:
     return any(start <= position < end for start, end in removed)
 
 
-def _emptied(document: Document, key: str, whole: tuple[Edit, ...], changes: list[Edit]) -> tuple[Edit, ...]:
-    if not whole or not takes_anchor(document, (*changes, *whole)):
-        return whole
-    edit = whole[0]
-    head, _, rest = edit.before.partition(":")
-    anchor = next(word for word in rest.split() if word.startswith("&"))
-    return (Edit(edit.start, edit.end, edit.before, f"{head}: {anchor} []{document.newline}"),)
+def _emptied(document: Document, entry: Entry, changes: list[Edit]) -> tuple[Edit, ...]:
+    whole = edits.remove_entry(document, entry)
+    if takes_anchor(document, (*changes, *whole)):
+        return edits.empty_list(document, entry)
+    return whole
 
 
 def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
@@ -177,18 +175,33 @@ def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
 
 
 def _touched_lines(text: str, changes: Collection[Edit]) -> set[int]:
-    """Lines, and those before them: an insertion belongs to what stands above it."""
+    """Lines that edits are on; for an insertion the one above that says something, to which it belongs."""
+    lines = text.split("\n")
     touched: set[int] = set()
     for edit in changes:
         first = text.count("\n", 0, edit.start)
-        touched.update(range(first - (edit.start == edit.end), first + edit.before.count("\n") + 1))
+        touched.update(range(first, first + edit.before.count("\n") + 1))
+        above = first - 1
+        while edit.start == edit.end and above > 0 and lines[above].strip()[:1] in ("", "#"):
+            above -= 1
+        touched.add(above if edit.start == edit.end else first)
     return touched
 
 
 def _lines_of(service: Service) -> set[int]:
     """Every line that a service is made of, wherever anchors and `extends` take it from."""
     lines: set[int] = set()
-    for part in service.chain:
-        for node in scalars(part):
+    waiting: list[Node] = list(service.chain)
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        lines.add(int(node.start_mark.line))
+        if isinstance(node, CollectionNode) and not node.flow_style:
+            pairs = node.value if isinstance(node, MappingNode) else [(item,) for item in node.value]
+            waiting += [part for pair in pairs for part in pair]
+        else:
             lines.update(range(int(node.start_mark.line), int(node.end_mark.line) + 1))
     return lines

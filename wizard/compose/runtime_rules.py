@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode
 
 from wizard.compose import edits
 from wizard.compose.document import get, value_of
-from wizard.compose.finding import Finding, Rule, Severity
+from wizard.compose.finding import Edit, Finding, Rule, Severity
 from wizard.compose.interpolation import InterpolationError, substitute, variables
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Service, Stack
@@ -79,9 +79,16 @@ def restart_policies(stack: Stack, setting: Setting) -> Iterator[Finding]:
             Rule.NO_RESTART, Severity.ADVICE, service.name, service.line, "no `restart`",
             "It is not started again when it dies or when the host reboots.",
             "Add `restart: unless-stopped`.",
-            edits.add_key(stack.document, service.node, ("restart: unless-stopped",)) if not service.entry.aliased
-            else (),
+            _restart(stack, service),
         )  # fmt: skip
+
+
+def _restart(stack: Stack, service: Service) -> tuple[Edit, ...]:
+    """() where a service that is made to end would take it over, and never end."""
+    heirs = (stack.service(name) for name in stack.one_shots)
+    if service.entry.aliased or any(heir and id(service.node) in heir.made_of for heir in heirs):
+        return ()
+    return edits.add_key(stack.document, service.node, ("restart: unless-stopped",))
 
 
 def memory_limits(stack: Stack, setting: Setting) -> Iterator[Finding]:

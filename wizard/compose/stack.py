@@ -18,6 +18,7 @@ from wizard.compose.document import (
     get,
     items,
     parse,
+    parts_of,
     scalar,
     strings,
     value_of,
@@ -119,6 +120,11 @@ class Service:
             entry.key: value_of(entry.value, "condition") or "service_started"
             for entry in entries(found.value)
         }
+
+    @cached_property
+    def made_of(self) -> frozenset[int]:
+        """Identities of the mappings of this file that it takes something from, its own too."""
+        return frozenset(one for part in self.chain for one in parts_of(part))
 
     @cached_property
     def ends(self) -> bool:
