@@ -1,0 +1,232 @@
+"""Settle: the way back on each host, who is told of failures, and backups that were restored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.phases.apps_stage import Scene, example, scene
+from wizard.config import Config, Settle
+from wizard.engine.check import CheckState
+from wizard.engine.plan import Ask
+from wizard.errors import WizardError
+from wizard.phases.settle_alerts import AlertsStep
+from wizard.phases.settle_backups import BackupsStep
+from wizard.phases.settle_rollback import RollbackStep
+
+
+def alone(config: Config, **wishes: object) -> Config:
+    """`config` with these wishes for settling."""
+    return replace(config, settle=replace(config.settle, **wishes))  # type: ignore[arg-type]
+
+
+def version(found: Scene, app: str) -> str:
+    """What visitors get at the new place."""
+    server = found.config.app(app).server
+    return str(found.stage.fronts.of(server).state.apps[app].version)
+
+
+# The way back
+
+
+async def test_the_version_before_of_an_application_runs_again_and_then_this_one(tmp_path: Path) -> None:
+    async with scene(tmp_path, example(), servers=["frontend"]) as found:
+        await found.until("apps.web.healthy")
+        step = RollbackStep(found.config, found.config.app("web"))
+        ctx = found.bench.context(step)
+        changes = {change.key: change for change in step.plan(await step.observe(ctx)).changes}
+        assert list(changes) == ["keep", "deploy", "back", "forward"]
+        before = version(found, "web")
+
+        await step.apply(changes["keep"], ctx)
+        await step.apply(changes["deploy"], ctx)
+        present = version(found, "web")
+        await step.apply(changes["back"], ctx)
+        assert version(found, "web") == before != present
+
+        turn = await found.drive(step)
+        assert [change.key for change in turn.applied] == ["forward"], "it goes on where it was left"
+        assert turn.done and version(found, "web") == present
+        assert "back after" in turn.checks[0].evidence.seen
+
+
+async def test_of_a_stack_only_what_visitors_do_not_reach_is_put_back(tmp_path: Path) -> None:
+    async with scene(tmp_path, example()) as found:
+        await found.until("apps.api.healthy")
+        started = {box.name: box.image for box in found.stage.hosts.get("backend").docker.containers.values()}
+
+        turn = await found.drive(RollbackStep(found.config, found.config.app("api")))
+
+        assert turn.done, turn.story
+        assert "task-worker, task-scheduler" in turn.checks[0].evidence.seen
+        assert "nothing gone" in turn.checks[1].evidence.seen
+        after = {box.name: box.image for box in found.stage.hosts.get("backend").docker.containers.values()}
+        assert after == started, "the present images run at the end"
+        run = found.stage.fronts.of("backend").state.apps["api"]
+        assert run.down_until < found.bench.world.clock.now() - 60 or not run.down_from, (
+            "visitors notice nothing"
+        )
+
+
+async def test_a_stack_in_which_everything_matters_is_not_tried_and_that_is_said(tmp_path: Path) -> None:
+    config = example()
+    every = tuple(
+        replace(volume, services=(*volume.services, "task-worker", "task-scheduler"))
+        for volume in config.volumes
+    )
+    async with scene(tmp_path, replace(config, volumes=every)) as found:
+        await found.until("apps.api.healthy")
+
+        turn = await found.drive(RollbackStep(found.config, found.config.app("api")))
+
+        assert [check.state for check in turn.checks] == [CheckState.WAIVED]
+        assert "outage" in turn.checks[0].evidence.seen
+
+
+# Who is told
+
+
+async def test_a_test_message_is_taken_before_a_notification_is_made_and_once(tmp_path: Path) -> None:
+    config = alone(example(), discord=True, slack=True)
+    async with scene(tmp_path, config, servers=["frontend"]) as found:
+        step = AlertsStep(config, config.server("frontend"))
+
+        turn = await found.drive(step)
+
+        assert turn.done, turn.story
+        panel = found.panel("frontend")
+        assert {kind for kind, _ in panel.state.delivered} == {"email", "discord", "slack"}
+        assert len(panel.table("notification")) == 3
+        again = await found.drive(step)
+        assert again.done and not again.applied
+        shown = (found.bench.folder / "progress.toml").read_text() + (
+            found.bench.folder / "journal.jsonl"
+        ).read_text()
+        for name in ("SMTP_PASSWORD", "DISCORD_WEBHOOK", "SLACK_WEBHOOK"):
+            assert (await found.bench.world.secrets.get(name) or "-") not in shown
+
+        await found.bench.undo(step)
+        assert not panel.table("notification")
+
+
+async def test_a_target_that_refuses_is_told_and_nothing_is_set_up(tmp_path: Path) -> None:
+    config = alone(example(), discord=True, mail="")
+    async with scene(tmp_path, config, servers=["frontend"]) as found:
+        await found.bench.world.secrets.put("DISCORD_WEBHOOK", "https://discord.example/wrong/secret-part")
+
+        with pytest.raises(WizardError, match="by Discord was refused") as refused:
+            await found.drive(AlertsStep(config, config.server("frontend")))
+
+        assert "secret-part" not in str(refused.value)
+        assert not found.panel("frontend").table("notification")
+
+
+async def test_without_a_mail_server_the_operator_decides_and_it_is_never_passed(tmp_path: Path) -> None:
+    config = alone(example(), mail="ops@shop.example")
+    async with scene(tmp_path, config, servers=["frontend"]) as found:
+        await found.bench.world.secrets.drop("SMTP_PASSWORD")
+        step = AlertsStep(config, config.server("frontend"))
+
+        asked = await found.bench.drive(step)
+        assert isinstance(asked.hold, Ask) and "SMTP_PASSWORD" in asked.hold.question.text
+
+        turn = await found.drive(step)
+        assert [check.state for check in turn.checks] == [CheckState.WAIVED]
+        assert "SMTP_PASSWORD is missing" in turn.checks[0].evidence.seen
+
+
+# Backups
+
+
+async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compared(tmp_path: Path) -> None:
+    async with scene(tmp_path, example()) as found:
+        await found.until("apps.api.healthy")
+        step = BackupsStep(found.config)
+
+        turn = await found.drive(step)
+
+        assert turn.done, turn.story
+        names = {check.name for check in turn.checks}
+        assert {"cms.saved", "cms.restored", "openmates-vault-data.saved"} <= names
+        panel, host = found.panel("backend"), found.stage.hosts.get("backend")
+        box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
+        assert not [name for name in host.docker.volumes[box.mounts[0].name].databases if "restore" in name]
+        assert not [path for path in host.state.files if path.endswith(".curl")], "no signed address is left"
+        secret = await found.bench.world.secrets.get("BACKUP_SECRET_KEY") or "-"
+        jobs = [*host.state.jobs.values(), *host.state.ended_jobs]
+        assert not [job for job in jobs if secret in job.script or "X-Amz" in job.script]
+        volumes = {row["volumeName"]: row for row in panel.table("volumeBackup").values()}
+        assert volumes["openmates-vault-data"]["turnOff"], "a live copy may be torn"
+
+        again = await found.drive(step)
+        assert again.done and not again.applied
+        await found.bench.undo(step)
+        assert (
+            not panel.table("backup") and not panel.table("volumeBackup") and not panel.table("destination")
+        )
+
+
+async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
+    async with scene(tmp_path, example()) as found:
+        await found.until("apps.api.healthy")
+        host, panel = found.stage.hosts.get("backend"), found.panel("backend")
+        box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
+        databases = host.docker.volumes[box.mounts[0].name].databases
+        table = next(iter(databases["directus"].tables.values()))
+        table.rows = [(str(n), "x") for n in range(100)]
+        step = BackupsStep(found.config)
+        ctx = found.bench.context(step)
+        changes = {change.key: change for change in step.plan(await step.observe(ctx)).changes}
+        for key in ("target:backend", "plan:cms", "run:cms"):
+            await step.apply(changes[key], ctx)
+        # What lies in the store is another, smaller dump.
+        table.rows = table.rows[:3]
+        await step.apply(changes["run:cms"], ctx)
+        newest = max(panel.state.bodies)
+        oldest = min(panel.state.bodies)
+        panel.state.bodies[oldest] = panel.state.bodies[newest]
+        saved = ctx.saved
+        record = saved.load("saved cms", _saved())
+        assert record is not None
+        saved.save("saved cms", replace(record, path=oldest, content=(("public.settings", 100),)))
+
+        await step.apply(changes["restore:cms"], ctx)
+
+        checks = {check.name: check for check in await step.verify(ctx)}
+        assert checks["cms.restored"].state is CheckState.FAILED
+        assert "100 before, 3 after" in checks["cms.restored"].evidence.seen
+
+
+def _saved() -> type:
+    from wizard.phases.settle_backups import Saved
+
+    return Saved
+
+
+async def test_a_store_that_refuses_the_keys_is_told_without_them(tmp_path: Path) -> None:
+    config = alone(example(), backup_endpoint="http://store.example")
+    async with scene(tmp_path, config) as found:
+        await found.until("apps.api.healthy")
+
+        with pytest.raises(WizardError, match="cannot use the store") as refused:
+            await found.drive(BackupsStep(config))
+
+        for name in ("BACKUP_ACCESS_KEY", "BACKUP_SECRET_KEY"):
+            assert (await found.bench.world.secrets.get(name) or "-") not in str(refused.value)
+        assert not found.panel("backend").table("destination")
+
+
+async def test_without_a_bucket_nothing_passes_silently(tmp_path: Path) -> None:
+    config = replace(example(), settle=Settle())
+    async with scene(tmp_path, config) as found:
+        await found.until("apps.api.healthy")
+        step = BackupsStep(config)
+
+        asked = await found.bench.drive(step)
+        assert isinstance(asked.hold, Ask) and "backup_bucket" in asked.hold.question.text
+
+        turn = await found.drive(step)
+        assert turn.checks and all(check.state is CheckState.WAIVED for check in turn.checks)
+        assert "backup_bucket is missing" in turn.checks[0].evidence.seen
