@@ -57,6 +57,23 @@ async def test_a_second_run_changes_nothing_and_asks_the_outside_again(bench: Be
     assert all(bench.outside.verified[step] == asked[step] + 1 for step in asked)
 
 
+async def test_what_is_nearly_known_is_asked_again_before_a_finished_migration_is_judged(
+    bench: Bench,
+) -> None:
+    steps = two_phases(bench)
+    await bench.engine(steps).run()
+    steps[0].ready_at = bench.clock.now() + 12
+    assert await bench.engine(steps).run() is Result.DONE
+
+
+async def test_what_is_far_from_known_is_not_waited_for(bench: Bench) -> None:
+    steps = two_phases(bench)
+    await bench.engine(steps).run()
+    began, steps[0].ready_at = bench.clock.now(), bench.clock.now() + 7 * 86400
+    assert await bench.engine(steps).verify() is Result.FAILED
+    assert bench.clock.now() == began
+
+
 async def test_a_finished_migration_that_broke_outside_is_told(bench: Bench) -> None:
     await bench.engine(two_phases(bench)).run()
     bench.outside.things.remove("a")

@@ -18,7 +18,7 @@ from wizard.engine.order import needed_by, of_phase, ready
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
 from wizard.engine.progress import Progress
 from wizard.engine.step import Phase, Step
-from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_checks, make, take_turn
+from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_until_settled, make, take_turn
 from wizard.engine.waiting import WaitingRoom
 from wizard.errors import UsageError, WizardError
 from wizard.redact import redact
@@ -180,7 +180,7 @@ class Engine:
 
     async def _ask_again(self, step: Step[Any]) -> Sequence[Check]:
         try:
-            return await ask_checks(step, self._desk.context(step), self._desk)
+            return await ask_until_settled(step, self._desk)
         except WizardError as error:
             evidence = Evidence(redact(str(error)), "here", self._desk.now())
             check = Check(
@@ -247,9 +247,7 @@ class Engine:
         except Exception as error:  # a fault of ours must not take the other steps down
             self.problems[step.id] = error
             why = redact(f"unexpected {type(error).__name__}: {error}")
-            self._set(
-                step, StepState.FAILED, why, ways=(_OUR_FAULT,)
-            )
+            self._set(step, StepState.FAILED, why, ways=(_OUR_FAULT,))
         finally:
             self._desk.waiting.end(step.id)
 

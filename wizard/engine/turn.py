@@ -25,6 +25,8 @@ from wizard.world import World
 T = TypeVar("T")
 _TRIES = 4
 _LEAST_NAP = 1.0
+_SOON = 30.0
+_SOON_TRIES = 6
 _LONG = 120.0
 """A check that is pending for longer ends the turn: its moment is written down, as that of a wait."""
 _CHECK_NETWORK = "Check the network, then run again: it goes on from here."
@@ -194,6 +196,19 @@ async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
         if moment - desk.now() > _LONG:
             return Wait(moment, f"not before then: {first.question}")
         await desk.waiting.wait(step.id, max(moment, desk.now() + _LEAST_NAP))
+
+
+async def ask_until_settled(step: Step[Any], desk: Desk) -> Sequence[Check]:
+    """The answers, pending ones asked again for as long as they soon know more: a few times, no longer."""
+    ctx = desk.context(step)
+    checks = await ask_checks(step, ctx, desk)
+    for _ in range(_SOON_TRIES):
+        soon = [check.again for check in checks if check.state is CheckState.PENDING and check.again]
+        if not soon or min(soon) > desk.now() + _SOON or desk.stopping.is_set():
+            break
+        await desk.world.clock.sleep(max(min(soon) - desk.now(), _LEAST_NAP))
+        checks = await ask_checks(step, ctx, desk)
+    return checks
 
 
 async def ask_checks(step: Step[Any], ctx: StepContext, desk: Desk) -> Sequence[Check]:
