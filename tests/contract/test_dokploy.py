@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import wizard.phases
+from tests.contract.dokploy_fields import table
 from tests.contract.harness import Contract, ContractError, Exchange, recorded
 from tests.rehearsal.panels_stage import EMAIL, PASSWORD, PanelWorld, Shop, panel_world
 from tests.shared import shared_dir
@@ -29,7 +30,8 @@ from wizard.clients.dokploy.wire import Wire
 from wizard.clients.ssh import generate_key
 from wizard.errors import WizardError
 from wizard.rehearsal.panels_http import application
-from wizard.rehearsal.panels_procedures import PROCEDURES, load
+from wizard.rehearsal.panels_procedures import PROCEDURES, fields, load, validate
+from wizard.rehearsal.panels_state import Refused
 
 UNDESCRIBED = ("patch.", "auth/", "deploy/")
 EVENTS = (
@@ -293,6 +295,33 @@ def test_the_stand_in_insists_on_what_the_description_requires(name: str) -> Non
     schema = body_of(name)
     assert set(ours.required) == set(schema.get("required", []))
     assert ours.nullable == {one for one in ours.required if _nullable(schema["properties"][one])}
+
+
+def test_the_stand_in_knows_the_kind_of_every_field() -> None:
+    """If this fails, write the file anew as dokploy_fields says."""
+    assert fields() == table(description())
+    assert len(fields()) >= 70
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("project.create", "name", 5),
+        ("project.create", "name", ""),
+        ("domain.create", "port", "8000"),
+        ("domain.create", "https", "true"),
+        ("compose.create", "composeType", "swarm"),
+        ("application.saveGitProvider", "watchPaths", "src"),
+        ("notification.createEmail", "smtpPort", "587"),
+        ("schedule.create", "enabled", None),
+        ("user.createApiKey", "metadata", "organization"),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_refused(name: str, field: str, value: Any) -> None:
+    procedure = PROCEDURES[name]
+    with pytest.raises(Refused) as refused:
+        validate(procedure, {**dict.fromkeys(procedure.required, "x"), field: value})
+    assert field in (refused.value.fields or {})
 
 
 def _nullable(schema: dict[str, Any]) -> bool:
