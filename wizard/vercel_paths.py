@@ -29,7 +29,9 @@ class PathPattern:
 
 def pattern(source: str) -> PathPattern:
     """Raises UntranslatableError."""
-    unless, names, out, rest = "", [], [], source
+    unless, rest = "", source
+    names: list[str] = []
+    out: list[str] = []
     while rest:
         if (found := _LEADING.match(rest)) and not unless:
             if found.end() != len(rest):

@@ -208,7 +208,7 @@ def _hold(one: Look, answers: Mapping[str, str]) -> Ask | Failed | None:
 def _question(one: Look, finding: Finding) -> Question:
     stop = Choice(STOP, "Stop here")
     if finding.key.startswith("variable."):
-        choices = (
+        choices: tuple[Choice, ...] = (
             Choice(GIVE, "I give its value when the variables are carried over"),
             Choice(ROTATE, "I make a new value, and give that one"),
             Choice(LEAVE, "Leave it behind"),

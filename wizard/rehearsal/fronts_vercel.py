@@ -30,4 +30,6 @@ class VercelEdge(Front):
             location = f"https://{target}{asked.path}{query}"
             return SiteAnswer(308, (server, region, ("Location", location)), b"Redirecting...\n")
         answer = await super().answer(asked, body)
+        if answer.status == 200 and "dokploy-wizard" not in asked.headers.get("user-agent", ""):
+            self.stage.vercel.visited(asked.host)
         return SiteAnswer(answer.status, (*answer.headers, server, region), answer.body)

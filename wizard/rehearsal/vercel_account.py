@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from wizard.rehearsal import dns_vercel
 from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
 from wizard.rehearsal.vercel_pages import by_moment
 from wizard.rehearsal.vercel_state import Document, Refused, milliseconds
@@ -115,7 +116,7 @@ class _Account:
         name = request.match_info["domain"]
         if name not in {row["name"] for row in self._zones(request)}:
             raise Refused(404, "not_found", "Domain not found.")
-        rows = self.vercel.state.records.get(name, [])
+        rows = dns_vercel.records(self.vercel, name)
         return web.json_response(by_moment(request, "records", rows))
 
     async def certificates(self, request: web.Request) -> web.Response:

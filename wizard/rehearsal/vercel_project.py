@@ -72,6 +72,7 @@ def project(
         "paused": False,
         "resourceConfig": dict(_REGIONS),
         "defaultResourceConfig": dict(_REGIONS),
+        "webAnalytics": {"id": "wa_rehearsal", "enabledAt": made, "hasData": True},
         "ssoProtection": None,
         "passwordProtection": None,
         "link": github_link(app.repository, app.branch, made),

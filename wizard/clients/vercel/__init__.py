@@ -194,8 +194,14 @@ class VercelClient:
 
     # What belongs to the owner
 
-    async def account_domains(self, project: Project) -> tuple[models.AccountDomain, ...]:
-        return tuple(models.account_domain(row) for row in await self.rows(calls.ACCOUNT_DOMAINS, project))
+    async def account_domains(self, project: Project | None = None) -> tuple[models.AccountDomain, ...]:
+        """Of a project's owner; without one, of the person and of every team."""
+        if project is not None:
+            rows = await self.rows(calls.ACCOUNT_DOMAINS, project)
+        else:
+            scopes = ("", *(team.id for team in await self.teams()))
+            rows = [row for one in scopes for row in await self._api.all(calls.ACCOUNT_DOMAINS, {}, team=one)]
+        return tuple(models.account_domain(row) for row in rows)
 
     async def zone_records(self, zone: str, project: Project) -> tuple[models.ZoneRecord, ...]:
         rows = await self.rows(calls.RECORDS, project, thing=zone)

@@ -131,6 +131,7 @@ class Variable:
     store: str = ""
     integration: str = ""
     shared: bool = False
+    updated: float = 0.0
     value: str | None = field(default=None, repr=False)
 
     @property
@@ -262,6 +263,7 @@ def variable(row: Row, *, shared: bool = False) -> Variable:
         store=str(hint.get("storeId", "")),
         integration=str(row.get("configurationId") or ""),
         shared=shared,
+        updated=float(row.get("updatedAt") or row.get("createdAt") or 0) / 1000,
         value=str(row.get("value") or "") if readable else None,
     )
 
