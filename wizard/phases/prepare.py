@@ -9,6 +9,7 @@ from wizard.phases.prepare_credentials import CredentialsStep
 from wizard.phases.prepare_dns_zone import DnsZone
 from wizard.phases.prepare_git import GitStep
 from wizard.phases.prepare_old_host import OldHostInventoryStep
+from wizard.phases.prepare_vercel import VercelStep
 
 if TYPE_CHECKING:
     from wizard.config import Config
@@ -19,4 +20,6 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     """Credentials first: everything else needs them."""
     found: list[Step[Any]] = [CredentialsStep(config), OldHostInventoryStep(config)]
     found += [GitStep(config), ComposeStep(config), DnsZone(config)]
+    if config.vercel:
+        found.append(VercelStep(config))
     return tuple(found)
