@@ -108,6 +108,30 @@ async def test_trouble_that_stays_is_told_with_the_panels_reason(world: PanelWor
     assert len(script.asked) == 4
 
 
+async def test_a_panel_that_restarts_is_waited_for_longer_than_one_that_fails(world: PanelWorld) -> None:
+    script = Script([None] * 5 + [(200, '"back"')])
+    client = await scripted(world, script)
+    began = world.small.world.clock.now()
+    assert await client.get("settings.health") == "back"
+    assert world.small.world.clock.now() - began >= 30.0
+
+
+async def test_a_host_that_lets_nobody_in_is_not_asked_again_and_again(
+    world: PanelWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await scripted(world, Script([]))
+    asked = []
+
+    async def forward(port: int) -> int:
+        asked.append(port)
+        raise UnreachableError("backend does not answer SSH")
+
+    monkeypatch.setattr(client._wire.host, "forward", forward)
+    with pytest.raises(UnreachableError, match="SSH"):
+        await client.get("settings.health")
+    assert asked == [3000]
+
+
 @pytest.mark.parametrize("answer", [None, (500, '{"message":"x"}'), (502, "Bad Gateway")])
 async def test_a_change_without_a_clear_answer_is_sent_once_and_left_open(
     world: PanelWorld, answer: tuple[int, str] | None

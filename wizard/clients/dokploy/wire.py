@@ -23,7 +23,8 @@ PORT = 3000
 CONNECT_TIMEOUT = 10.0
 TIMEOUT = 60.0
 """Real seconds for an answer. The first sign-up asks the internet for the panel's own address first."""
-_TRIES = 4
+_TRIES, _TRIES_IN_SILENCE = 4, 6
+"""Of a question: an inner error is often a plain mistake, silence a panel that restarts (half a minute)."""
 _LOOK_FIRST = "Run again: what was done is found again."
 
 
@@ -49,6 +50,10 @@ class Answer:
             return self.text
 
 
+class SilenceError(UnreachableError):
+    """The host lets us in, but its panel does not answer."""
+
+
 class Wire:
     """Requests to one host's panel. Every request has a connection of its own: a kept one may be stale,
     and then nobody could say whether a change was received."""
@@ -66,14 +71,13 @@ class Wire:
         parameters: Mapping[str, str] | None = None,
     ) -> Answer:
         """The answer to a question, which is asked again while trouble may pass. Raises UnreachableError."""
-        for attempt in range(1, _TRIES + 1):
-            last = attempt == _TRIES
+        for attempt in range(1, _TRIES_IN_SILENCE + 1):
             try:
                 answer = await self.request("GET", path, headers=headers, parameters=parameters)
-                if answer.status < 500 or last:
+                if answer.status < 500 or attempt >= _TRIES:
                     return answer
-            except UnreachableError:
-                if last:
+            except SilenceError:
+                if attempt == _TRIES_IN_SILENCE:
                     raise
             what = path.rpartition("/")[2] or "its page"
             voice.say(f"The panel of {self.host.name} is in trouble at {what}; it is asked again")
@@ -125,9 +129,9 @@ class Wire:
                 raise self._silence(method, path, error) from error
         raise AssertionError("unreachable")
 
-    def _silence(self, method: str, path: str, error: Exception) -> UnreachableError:
+    def _silence(self, method: str, path: str, error: Exception) -> SilenceError:
         what = path.rpartition("/")[2]
-        return UnreachableError(
+        return SilenceError(
             f"The panel of {self.host.name} did not answer {what}",
             f"{type(error).__name__} on its port {PORT}, asked through SSH",
             "It may be restarting. Run again." if method == "GET" else f"It may be restarting. {_LOOK_FIRST}",
