@@ -105,7 +105,7 @@ async def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         for name, ask in (("this client", ours(client)), ("dns.asyncquery.udp", theirs)):
             rate, cpu, lost = await measure(ask, servers(1000), 5)
-            print(f"1000 servers, {DESCRIPTORS} files   {name:<20} {rate:7.0f} answers/s  {lost} of 5000 lost")
+            print(f"1000 servers, {DESCRIPTORS} files  {name:<19} {rate:7.0f} answers/s  {lost} of 5000 lost")
     finally:
         await client.aclose()
         process.terminate()

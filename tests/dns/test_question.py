@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
+from tests.dns.servers import reply, serve
 from tests.dns.stage import dns_world
 from wizard.dns.question import DnsClient
-from wizard.dns.wire import asked_part, parse, question
+from wizard.dns.wire import parse, question
 from wizard.endpoints import SocketAddress
 from wizard.errors import UnreachableError
-
-
-def reply(query: bytes, address: str) -> bytes:
-    """An answer with one A record."""
-    asked = asked_part(query)
-    head = query[:2] + struct.pack("!HHHHH", 0x8580, 1, 1, 0, 0)
-    return (
-        head + asked + b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + bytes(map(int, address.split(".")))
-    )
-
-
-class Server(asyncio.DatagramProtocol):
-    """Sends what `answers` makes of a query."""
-
-    def __init__(self, answers: Callable[[bytes], list[bytes]]) -> None:
-        self.answers = answers
-        self.seen: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.seen.append(data)
-        for answer in self.answers(data):
-            self.transport.sendto(answer, addr)
-
-
-async def serve(answers: Callable[[bytes], list[bytes]]) -> tuple[Server, SocketAddress]:
-    loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(
-        lambda: Server(answers), local_addr=("127.0.0.1", 0)
-    )
-    return server, SocketAddress(*transport.get_extra_info("sockname")[:2])
 
 
 async def test_forged_answers_are_dropped_and_the_true_one_counts() -> None:
@@ -99,6 +65,48 @@ async def test_a_silent_server_is_asked_again_with_a_new_id() -> None:
 
     assert answer.values("A") == ("192.0.2.1",)
     assert server.seen[0][:2] != server.seen[1][:2]
+    await client.aclose()
+
+
+async def test_a_late_answer_is_dropped_and_disturbs_nothing() -> None:
+    """Given an answer that comes after its time, the next question gets its own answer, not that one."""
+    held: list[bytes] = []
+
+    def answers(query: bytes) -> list[bytes]:
+        held.append(query)
+        return [reply(query, "192.0.2.2"), reply(held[0], "192.0.2.66")] if len(held) == 2 else []
+
+    _, address = await serve(answers)
+    client = DnsClient()
+
+    answer = await client.ask(address, "name.test", "A", timeout=0.2)
+    await asyncio.sleep(0)
+
+    assert answer.values("A") == ("192.0.2.2",)
+    assert client.strangers >= 1
+    await client.aclose()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_thousand_servers_are_asked_by_two_sockets_at_most() -> None:
+    """Given a thousand addresses at once, none is lost and no socket is opened for each of them."""
+    transport_of: list[SocketAddress] = []
+    for _ in range(1000):
+        transport_of.append((await serve(lambda query: [reply(query, "192.0.2.1")]))[1])
+    client = DnsClient()
+    before = open_files()
+
+    asked = asyncio.gather(*(client.ask(at, "name.test", "A") for at in transport_of))
+    await asyncio.sleep(0)
+    during = open_files()
+    answers = await asked
+
+    assert all(answer.values("A") == ("192.0.2.1",) for answer in answers)
+    assert during <= before + 2
+    assert client.sent == 1000
     await client.aclose()
 
 

@@ -63,6 +63,7 @@ class Forecast:
     _settled: int = 0
     _looks: int = 0
     _to_count: int = 0
+    _counted: bool = False
 
     def note_old(self, at: float, ttl: float) -> None:
         expiry = math.floor(at) + ttl + 1.0
@@ -75,6 +76,8 @@ class Forecast:
             # A new cache, or one that serves stale with a TTL of its own: a second look tells.
             self._suspect = (at, ttl) if overdue and ttl <= _SHORT else None
             self._late = _SUSPECTED if self._suspect else 0
+            if self._suspect is None and len(self.pools) > 1:
+                self._count_once()
         self.last_old, self.news, self._settled, self._looks = at, 0, 0, 0
         self._to_count = max(0, self._to_count - 1)
 
@@ -86,9 +89,20 @@ class Forecast:
         self._looks += 1
         self._to_count = max(0, self._to_count - 1)
 
-    def count_caches(self) -> None:
+    def rebound(self, bound: float | None, sure: bool) -> None:
+        """The flip is known better now: looks before the end that it sets settle nothing."""
+        self.bound, self.sure = bound, sure
+        if self.last_new is not None and self.last_new <= self._all_over:
+            self._settled = 0
+
+    def count_caches(self, times: int = _COUNTED) -> None:
         """Ask some times in short order: the address is known to have several caches."""
-        self._to_count = max(self._to_count, _COUNTED)
+        self._to_count = max(self._to_count, times)
+
+    def _count_once(self) -> None:
+        if not self._counted:
+            self._counted = True
+            self.count_caches()
 
     def _is_stale(self, at: float, ttl: float) -> bool:
         """Old after every end that is known, with a TTL that no cache running out would tell."""
@@ -102,6 +116,7 @@ class Forecast:
         before, stood = self._suspect
         self._suspect = None
         if ttl != stood:
+            self._count_once()
             return False
         told = math.floor(before) + stood + 1.0
         self.pools = [pool for pool in self.pools if pool.first != told]
@@ -118,8 +133,6 @@ class Forecast:
                 # The end moves away with every answer: that is no cache running out.
                 self.serves_stale = True
             return False
-        if len(self.pools) == 1:
-            self.count_caches()
         self.pools.append(Pool(expiry, expiry))
         self.pools.sort(key=lambda pool: pool.expiry)
         return True

@@ -131,8 +131,8 @@ def socket_address(text: str) -> SocketAddress:
     """ADDRESS, ADDRESS:PORT, or [IPv6]:PORT. Raises UsageError."""
     host, port = text, str(_PORT)
     if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") or str(_PORT)
+        host, closed, port = text[1:].partition("]")
+        port = port.removeprefix(":") or str(_PORT) if closed else ""
     elif text.count(":") == 1:
         host, port = text.split(":")
     try:

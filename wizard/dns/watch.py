@@ -118,6 +118,8 @@ class Watch:
             for vantage in tested.kept
             for number, target in enumerate(self.targets)
         ]
+        for cell in self.cells:
+            cell.expect_several()
         self._rebound(now)
 
     async def attend(self, *, patience: float, limit: float) -> float:
@@ -290,8 +292,8 @@ class Watch:
         for cell in self.cells:
             if before is None:
                 cell.begin(now, self.bound, confirm=self.confirm)
-            elif not cell.busy and cell.verdict is not Verdict.UNASKED and not cell.silences:
-                cell.forecast.bound = cell.bound_of(self.bound)
+            else:
+                cell.replan(now, self.bound, confirm=self.confirm)
 
     def _base(self) -> tuple[float | None, bool]:
         if self.flip is not None:

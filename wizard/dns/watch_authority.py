@@ -55,6 +55,8 @@ class Board:
     lagged: bool = False
     met: bool = False
     """One of them has answered at least once."""
+    silences: int = 0
+    """Rounds in a row in which nobody answered."""
     old_ttl: int = 0
     new_ttl: int = 0
     """The longest TTLs that old and new answers came with; authoritative servers tell them whole."""
@@ -75,6 +77,7 @@ class Board:
         changed = [pair for pairs in await asyncio.gather(*asked) for pair in pairs]
         self.looks += 1
         self.met = self.met or self.known
+        self.silences = 0 if self.known else self.silences + 1
         now = self.clock.now()
         if self.new:
             self.settled_at = now if self.settled_at is None else self.settled_at

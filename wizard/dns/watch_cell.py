@@ -16,6 +16,7 @@ _SILENCES = (1.0, 3.0, 10.0, 30.0, 60.0)
 _GIVEN_UP = 3
 _NEITHER_AGAIN = (5.0, 30.0)
 _ROUNDED = 2
+_LOOKS_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -53,7 +54,8 @@ class CellState:
     silences: int = 0
     problem: str = ""
     keeps: int = 0
-    """The TTL that the resolver gives the record, when that is longer than the record's own."""
+    cuts: int = 0
+    """TTLs that the resolver gives the record, when they are longer or shorter than the record's own."""
 
     def note(self, at: float, said: Judgement, bound: Bound, *, confirm: bool) -> bool:
         """Take an answer; whether it changed what is known: verdict, values, caches, an end."""
@@ -67,7 +69,7 @@ class CellState:
                 self.forecast.note_old(at, said.ttl)
             elif said.verdict is Verdict.NEW:
                 self.forecast.note_new(at)
-            self._notice_ttl(said, bound)
+            self._notice_ttl(at, said, bound)
         self.plan(at, bound, confirm=confirm)
         return before != (self.verdict, self.values, self.forecast.caches, self.forecast.ends_at)
 
@@ -77,17 +79,23 @@ class CellState:
         if self.silences >= _GIVEN_UP or self.verdict is Verdict.UNASKED:
             self.verdict, self.values, self.at = Verdict.SILENT, (), at
 
-    def _notice_ttl(self, said: Judgement, bound: Bound) -> None:
+    def _notice_ttl(self, at: float, said: Judgement, bound: Bound) -> None:
         old = said.verdict is Verdict.OLD
         own = self.target.old_ttl if old else self.target.new_ttl
         known = own or (bound.old_whole if old else bound.new_whole)
-        fair = not self.forecast.serves_stale and said.verdict is not Verdict.NEITHER
-        if known and fair and said.ttl > known + _ROUNDED:
-            self.keeps = said.ttl
+        if not known or self.forecast.serves_stale or said.verdict is Verdict.NEITHER:
+            return
+        if said.ttl > known + _ROUNDED:
+            self.keeps = max(self.keeps, said.ttl)
+        ends = self.forecast.ends_at
+        # An answer in the second in which the cache ran out was fetched for it: its TTL is whole.
+        fetched = not old and self.forecast.caches == 1 and ends is not None and 0 <= at - ends < 1.0
+        if fetched and said.ttl + _ROUNDED < known:
+            self.cuts = said.ttl
 
     def plan(self, now: float, bound: Bound, *, confirm: bool) -> None:
         """Set `due` from everything that is known."""
-        self.forecast.bound, self.forecast.sure = self.bound_of(bound), bound.sure
+        self.forecast.rebound(self.bound_of(bound), bound.sure)
         if self.silences:
             self.due = now + _SILENCES[min(self.silences, len(_SILENCES)) - 1]
         elif self.verdict is Verdict.NEITHER:
@@ -106,14 +114,27 @@ class CellState:
             return None
         return bound.base + max(bound.ttl, self.forecast.longest, self.keeps)
 
+    def replan(self, now: float, bound: Bound, *, confirm: bool) -> None:
+        """The bound has moved: who was done with may have to be looked at once more."""
+        if self.verdict is not Verdict.UNASKED and math.isinf(self.due):
+            self.plan(now, bound, confirm=confirm)
+
     def begin(self, now: float, bound: Bound, *, confirm: bool) -> None:
         """The flip was just seen: ends that lie before it tell nothing any more."""
+        if self.verdict is Verdict.UNASKED:
+            return
         ends = self.forecast.ends_at
         if ends is None or ends <= now:
             self.forecast = Forecast()
+            self.expect_several()
             self.due = now
         else:
             self.plan(now, bound, confirm=confirm)
+
+    def expect_several(self) -> None:
+        """Some looks at once, where the address is known to have more caches than one."""
+        if self.vantage.anycast:
+            self.forecast.count_caches(_LOOKS_AT_ONCE)
 
     def confirmed(self, bound: Bound) -> bool:
         """It was seen new after every cache behind it must have run out."""
@@ -149,7 +170,9 @@ class CellState:
             return f"answers {', '.join(self.values) or 'nothing'}, which is neither old nor new"
         if self.forecast.serves_stale:
             return "serves stale answers after their TTL"
-        return f"rewrites TTLs: keeps records {self.keeps} s" if self.keeps else ""
+        if self.keeps:
+            return f"rewrites TTLs: keeps records for {self.keeps} s or more"
+        return f"rewrites TTLs: lets go of records after {self.cuts} s" if self.cuts else ""
 
     def cell(self, now: float) -> Cell:
         """As it is shown."""

@@ -31,10 +31,12 @@ _BOUT = 10.0
 _PATIENCE = 2.0
 _SERVERS_WITHIN = 900.0
 _SERVERS_AGAIN = 3.0
+_SILENCES = 4
 _NO_RESOLVER = (
     "Port 53 may be closed here. With watch_public = false in [cutover] the authoritative servers and the "
     "old TTL alone decide."
 )
+_SERVERS_FIRST = "Caches follow the authoritative servers: see to those first."
 _ODD = "Visitors who use it may be led astray: tell its operator, or ask for its cache to be flushed."
 
 
@@ -185,7 +187,9 @@ def _names(watch: Watch) -> tuple[str, ...]:
 
 
 def _checks(ctx: Context, watch: Watch, name: str, flip: FlipRecord, again: float) -> list[Check]:
-    found = [_servers_check(ctx, watch, name, flip), _caches_check(ctx, watch, name, again)]
+    asked = {other: _servers_check(ctx, watch, other, flip) for other in _names(watch)}
+    moot = any(not one.ok and one.state is not CheckState.PENDING for one in asked.values())
+    found = [asked[name], _caches_check(ctx, watch, name, None if moot else again)]
     return [*found, *(_odd_check(ctx, cell) for cell in watch.odd if cell.target.name == name)]
 
 
@@ -197,6 +201,9 @@ def _servers_check(ctx: Context, watch: Watch, name: str, flip: FlipRecord) -> C
     vantage = "operator, at each of their addresses"
     if not states:
         evidence = Evidence(seen or "no authoritative server is known", vantage, ctx.now())
+        if watch.board.servers and watch.board.silences < _SILENCES:
+            again = max(watch.board.due, ctx.now() + _SERVERS_AGAIN)
+            return Check(f"{name}.servers", question, CheckState.PENDING, evidence, again=again)
         advice = "Look at the delegation of the zone, and whether port 53 is open from here."
         return Check(f"{name}.servers", question, CheckState.UNKNOWN, evidence, advice)
     planned = all(state.said[number].verdict.value == "new" for state in states for number in numbers)
@@ -222,10 +229,13 @@ def _served(watch: Watch, state: ServerState, numbers: Sequence[int]) -> str:
     return f"{head} {', '.join(answers)}{serial}"
 
 
-def _caches_check(ctx: Context, watch: Watch, name: str, again: float) -> Check:
+def _caches_check(ctx: Context, watch: Watch, name: str, again: float | None) -> Check:
+    """`again` None: the authoritative servers themselves are wrong, so waiting leads nowhere."""
     cells = [cell for cell in watch.cells if cell.target.name == name]
     question = f"No cache can hold the old records of {name} any more"
     evidence = Evidence(_counted(watch, cells), _from(watch), ctx.now())
+    if not watch.done and again is None:
+        return Check(f"{name}.caches", question, CheckState.UNKNOWN, evidence, _SERVERS_FIRST)
     if not watch.done:
         return Check(f"{name}.caches", question, CheckState.PENDING, evidence, again=again)
     if cells and not any(cell.counted for cell in cells):
