@@ -19,7 +19,7 @@ from tests.phases.panel_double import PanelDouble
 from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, Edge, example
 from wizard.clients.ssh import generate_key
-from wizard.config import Config, Cutover
+from wizard.config import Config, Cutover, DnsProviderName
 from wizard.endpoints import Endpoints
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.operator import Unattended
@@ -42,6 +42,7 @@ from wizard.rehearsal.internet import OPERATOR_V4, Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites
 from wizard.rehearsal.stage import Stage, StageLedger
+from wizard.rehearsal.vercel import VercelStandin
 from wizard.rehearsal.visitors import Visitors
 from wizard.secrets import FileSecrets
 from wizard.world import World
@@ -99,7 +100,8 @@ async def cutover_world(
         internet=Internet(),
     )
     loose: Any = stage
-    loose.vercel = Edge()
+    at_vercel = config.dns.provider is DnsProviderName.VERCEL
+    loose.vercel = VercelStandin(stage, VercelStandin.begin(stage)) if at_vercel else Edge()
     stage.sites = Sites(stage, Sites.begin(stage))
     stage.dns = DnsStandin(stage, DnsStandin.begin(stage))
     stage.acme = AcmeStandin(stage, AcmeStandin.begin(stage))
@@ -108,7 +110,8 @@ async def cutover_world(
     stage.hetzner = HetznerStandin(stage, HetznerStandin.begin(stage))
     stage.visitors = Visitors(stage, Visitors.begin(stage))
     gateway = await stage.internet.start()
-    parts = (stage.dns, stage.acme, stage.fronts, stage.hosts, stage.hetzner)
+    parts: tuple[Any, ...] = (stage.dns, stage.acme, stage.fronts, stage.hosts, stage.hetzner)
+    parts = (*parts, stage.vercel) if at_vercel else parts
     for part in parts:
         await part.start()
     await stage.dns.settle()
@@ -119,6 +122,7 @@ async def cutover_world(
     endpoints = stage.dns.endpoints(
         Endpoints(
             hetzner=stage.hetzner.url,
+            vercel=stage.vercel.url if at_vercel else "",
             acme=stage.acme.directory_url,
             acme_staging=stage.acme.staging_url,
             trust=str(trust),
@@ -127,7 +131,9 @@ async def cutover_world(
     )
     secrets = FileSecrets(folder / "secrets.json")
     login = generate_key()
-    known = {**stage.hosts.secrets, **stage.hetzner.secrets, "SSH_LOGIN_KEY": login[0]}
+    known = {"SSH_LOGIN_KEY": login[0]}
+    for part in parts:
+        known |= getattr(part, "secrets", {})
     for name, value in known.items():
         await secrets.put(name, value)
     live = World(config, secrets, endpoints, LiveStageClock(clock), GatewayNet(gateway, OPERATOR_V4))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.phases.cutover_stage import EDGE, NEW_API, NEW_WEB, OLD, CutoverWorld, cutover_world
+from tests.rehearsal.small_stage import example
+from wizard.config import DnsProviderName
+from wizard.engine.plan import Ask
 from wizard.phases import cutover
 from wizard.phases.cutover_flip import FlipStep
 from wizard.phases.cutover_old_proxy import OldProxy
@@ -19,7 +23,11 @@ pytestmark = pytest.mark.timeout(300)
 
 
 async def go_through(world: CutoverWorld) -> None:
-    """Every step of the cutover, each one to its end."""
+    """Every step of the cutover, each one to its end; questions get their defaults."""
+    look = DnsZone(world.config)
+    while isinstance((plan := await world.bench.plan(look)).hold, Ask):
+        question = plan.hold.question
+        world.bench.progress.answers[question.id] = question.default
     for step in (DnsZone(world.config), *cutover.steps(world.config)):
         turn = await world.bench.drive(step)
         assert turn.done, f"{step.id}: {turn.story}"
@@ -41,6 +49,22 @@ async def test_nobody_notices_the_flip_nor_the_way_back(
         assert await world.now_reads("shop.example") == [EDGE]
         assert await world.now_reads("api.shop.example") == [OLD]
         assert world.stage.visitors.requests > 100
+        assert world.failures == ()
+
+
+@pytest.mark.parametrize("provider", ["cloudflare", "vercel", "rfc2136"])
+async def test_nobody_notices_whoever_keeps_the_zone(
+    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"server": "198.51.100.53", "key_name": "wizard"} if provider == "rfc2136" else {}
+    config = example()
+    config = replace(config, dns=replace(config.dns, provider=DnsProviderName(provider), ttl=300, **given))
+    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
+        await go_through(world)
+        await world.bench.undo(FlipStep(world.config))
+
+        assert await world.now_reads("shop.example") == [EDGE]
+        assert world.stage.visitors.requests > 50
         assert world.failures == ()
 
 

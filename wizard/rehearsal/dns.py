@@ -27,12 +27,20 @@ from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from wizard.config import Config
     from wizard.rehearsal.stage import Stage
 
 SERVERS = {
     "hydrogen.ns.hetzner.com": "203.0.113.241",
     "oxygen.ns.hetzner.com": "203.0.113.242",
     "helium.ns.hetzner.de": "203.0.113.243",
+}
+OTHER_SERVERS = {
+    DnsProviderName.CLOUDFLARE: {
+        "ada.ns.cloudflare.com": "203.0.113.244",
+        "rob.ns.cloudflare.com": "203.0.113.245",
+    },
+    DnsProviderName.VERCEL: {"ns1.vercel-dns.com": "203.0.113.246", "ns2.vercel-dns.com": "203.0.113.247"},
 }
 PLACES = (
     ("Ashburn", "US"), ("Amsterdam", "NL"), ("Berlin", "DE"), ("Bogota", "CO"), ("Cape Town", "ZA"),
@@ -47,6 +55,11 @@ _LAG = 30.0
 _LARGEST = 1232
 
 Answer = Callable[[dns.message.Message], dns.message.Message]
+
+
+def servers_of(config: Config) -> dict[str, str]:
+    """Names and addresses of the servers that the zone is delegated to."""
+    return OTHER_SERVERS.get(config.dns.provider, SERVERS)
 
 
 class Zone:
@@ -117,6 +130,7 @@ class DnsStandin:
     def __init__(self, stage: Stage, state: DnsState) -> None:
         self.stage = stage
         self.state = state
+        self.servers = servers_of(stage.config)
         self.caches = [Cache(self, cache) for cache in state.caches]
         self.addresses: dict[str, SocketAddress] = {}
         self.cloudflare: CloudflareStandin | None = None
@@ -127,7 +141,7 @@ class DnsStandin:
         """The zone as it stands before the move: pages at the platform, the API at the old host."""
         config, zone = stage.config, ZoneState(stage.config.dns.zone)
         state = DnsState(zones={zone.name: zone})
-        rows = [Row("@", "NS", 3600, tuple(f"{name}." for name in SERVERS))]
+        rows = [Row("@", "NS", 3600, tuple(f"{name}." for name in servers_of(config)))]
         rows += [Row("@", "MX", 3600, (f"10 mail.{zone.name}.",)), Row("@", "TXT", 3600, ('"v=spf1 -all"',))]
         rows.append(Row("@", "CAA", 3600, ('0 issue "letsencrypt.org"',)))
         pages = {project.app for project in config.vercel}
@@ -145,11 +159,11 @@ class DnsStandin:
         if fault := stage.faults.roll("dns", "cache.stale"):
             state.caches[8].quirk = fault
         if stage.faults.roll("dns", "nameserver.lag"):
-            state.lagging = tuple(SERVERS.values())[-1]
+            state.lagging = tuple(servers_of(config).values())[-1]
         return state
 
     async def start(self) -> None:
-        for address in SERVERS.values():
+        for address in self.servers.values():
             self.addresses[address] = await self._listen(f"dns.{address}", self._authority(address))
         self.addresses["root"] = await self._listen("dns.root", self._root)
         for cache in self.caches:
@@ -204,7 +218,7 @@ class DnsStandin:
             Resolver(cache.state.name, self.addresses[cache.state.name], cache.state.region)
             for cache in self.caches
         )
-        servers = {address: self.addresses[address] for address in SERVERS.values()}
+        servers = {address: self.addresses[address] for address in self.servers.values()}
         primary = self.stage.config.dns.server
         if primary in self.addresses:
             servers[primary] = self.addresses[primary]
@@ -234,7 +248,7 @@ class DnsStandin:
 
     def pick(self) -> str:
         """The authoritative server that a cache happens to ask."""
-        return self.stage.random.choice(tuple(SERVERS.values()))
+        return self.stage.random.choice(tuple(self.servers.values()))
 
     def moment_of(self, server: str) -> float:
         """As of when a server answers: one that lags serves what was."""
@@ -274,8 +288,8 @@ class DnsStandin:
         name, kind = _asked(query)
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.RA
-        if name in SERVERS:
-            chain = (Row(name, "A", 3600, (SERVERS[name],)),) if kind == "A" else ()
+        if name in self.servers:
+            chain = (Row(name, "A", 3600, (self.servers[name],)),) if kind == "A" else ()
             _fill(reply, chain, 0, kind, None)
             return reply
         found = find(self.state.zones, name, kind, self.now())
@@ -328,7 +342,9 @@ def _asked(query: dns.message.Message) -> tuple[str, str]:
 def _soa(found: Found) -> Row:
     assert found.zone is not None
     name = found.zone.name
-    text = f"{next(iter(SERVERS))}. hostmaster.{name}. {found.serial} 3600 900 1209600 {found.zone.minimum}"
+    first = found.zone.rows.get(("@", "NS"))
+    primary = first.values[0] if first else f"{next(iter(SERVERS))}."
+    text = f"{primary} hostmaster.{name}. {found.serial} 3600 900 1209600 {found.zone.minimum}"
     return Row(name, "SOA", found.zone.minimum, (text,))
 
 

@@ -35,7 +35,9 @@ def provider(world: World) -> DnsProvider:
         case DnsProviderName.RFC2136:
             from wizard.dns.providers import rfc2136
 
-            server, key = _address(dns.server), _secret(world, rfc2136.SECRET)
+            # A rehearsal's primary is asked where the world says.
+            server = world.endpoints.nameservers.get(dns.server) or _address(dns.server)
+            key = _secret(world, rfc2136.SECRET)
             return rfc2136.Rfc2136Provider(server, dns.zone, dns.key_name, key)
         case DnsProviderName.MANUAL:
             from wizard.dns.providers.manual import ManualProvider

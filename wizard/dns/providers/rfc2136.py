@@ -189,7 +189,8 @@ class Rfc2136Provider:
         return CredentialError(
             f"{self._server} refused {doing}",
             why,
-            f"Let the key {self._key_name} update and transfer {self._zone} (allow-update, allow-transfer).",
+            f"Let the key {self._key_name} update and transfer {self._zone} (allow-update, allow-transfer), "
+            f"and compare {SECRET} with the server's key.",
         )
 
 
