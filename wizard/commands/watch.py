@@ -108,7 +108,7 @@ def _code(watch: Watch) -> ExitCode:
 
 def _target(arguments: argparse.Namespace) -> Target:
     from wizard.dns.watch_target import target
-    from wizard.dns.wire import TYPES, encode_name
+    from wizard.dns.wire import TYPES, BadMessageError, encode_name
 
     if arguments.type not in TYPES:
         raise UsageError(
@@ -116,9 +116,12 @@ def _target(arguments: argparse.Namespace) -> Target:
             next=f"Choose one of: {', '.join(TYPES)}.",
         )
     name = arguments.name.rstrip(".").lower()
-    if not name or ".." in name:
-        raise UsageError(f"{arguments.name!r} is no host name")
-    encode_name(name)
+    try:
+        if not name or ".." in name:
+            raise BadMessageError(f"{arguments.name!r} is not a host name")
+        encode_name(name)
+    except (BadMessageError, UnicodeError) as error:
+        raise UsageError(str(error), next="Write it in full, without a scheme: www.example.org.") from None
     new = tuple(value for value in arguments.expect if value)
     old = None if arguments.was is None else tuple(value for value in arguments.was if value)
     return target(name, arguments.type, new, old)
