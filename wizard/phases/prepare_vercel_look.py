@@ -17,7 +17,7 @@ from wizard.vercel_inventory import Inventory, Repository, Unseen
 
 if TYPE_CHECKING:
     from wizard.clients.vercel import VercelClient
-    from wizard.clients.vercel.models import Project
+    from wizard.clients.vercel.models import DomainConfig, Project
     from wizard.config import App, VercelProject
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ async def _project(
     )
 
 
-async def _some(client: VercelClient, name: str, project: Project):  # type: ignore[no-untyped-def]
+async def _some(client: VercelClient, name: str, project: Project) -> DomainConfig | None:
     return await client.domain_config(name, project)
 
 
