@@ -94,7 +94,8 @@ async def named(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> 
         f'options {{ directory "{folder}"; listen-on port {port} {{ {HOST}; }}; listen-on-v6 {{ none; }}; '
         f'pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key"; recursion no; '
         f"dnssec-validation no; }};\ncontrols {{ }};\n"
-        f'zone "{zone}" {{ type primary; file "{folder}/zone"; allow-update {{ key "{KEY_NAME}"; }}; }};\n'
+        f'zone "{zone}" {{ type primary; file "{folder}/zone"; allow-update {{ key "{KEY_NAME}"; }}; '
+        f'allow-transfer {{ key "{KEY_NAME}"; }}; }};\n'
     )
     at = SocketAddress(HOST, port)
     program = _program("named") or "named"
@@ -113,7 +114,7 @@ async def knot(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> A
         f"server:\n  rundir: {folder}\n  listen: {HOST}@{port}\n"
         f"database:\n  storage: {folder}\n"
         f"key:\n  - id: {KEY_NAME}\n    algorithm: hmac-sha256\n    secret: {KEY}\n"
-        f"acl:\n  - id: ours\n    key: {KEY_NAME}\n    action: update\n"
+        f"acl:\n  - id: ours\n    key: {KEY_NAME}\n    action: [update, transfer]\n"
         f"zone:\n  - domain: {zone}\n    file: {folder}/zone\n    acl: ours\n    zonefile-sync: -1\n"
         "    zonefile-load: difference\n"
     )

@@ -54,8 +54,7 @@ class Rfc2136Provider:
                 values = tuple(_text(value, zone) for value in rdataset)
                 if kind not in ("SOA", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM"):
                     found.append(rrset(absolute, kind, rdataset.ttl, values))
-        text = zone.to_text(relativize=False)
-        return ZoneSnapshot(self._zone, tuple(found), text if isinstance(text, str) else text.decode())
+        return ZoneSnapshot(self._zone, tuple(found), f"$ORIGIN {self._zone}.\n{zone.to_text()}")
 
     async def apply(self, changes: ChangeSet) -> None:
         live = await self.snapshot()
