@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from yaml.nodes import MappingNode, ScalarNode
@@ -25,10 +26,11 @@ _CLONE = "The panel deletes the clone at each deployment and clones again"
 
 def binds_of_the_clone(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Data, leftovers and configuration in the clone, which the panel deletes at each deployment."""
+    names = _volume_names(stack)
     for mount, services in stack.mounts():
         kind = bind_of(mount, services[0], setting)
         if kind in (Bind.DATA, Bind.DATA_FILE):
-            yield _data(stack, setting, mount, services, kind)
+            yield _data(stack, setting, mount, services, kind, names)
         elif kind is Bind.SCRATCH:
             yield _finding(
                 Rule.SCRATCH_IN_CLONE, Severity.ADVICE, mount, services,
@@ -54,8 +56,15 @@ def binds_of_the_clone(stack: Stack, setting: Setting) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _data(stack: Stack, setting: Setting, mount: Mount, services: tuple[Service, ...], kind: Bind) -> Finding:
-    changes, name = _into_volume(stack, setting, mount)
+def _data(
+    stack: Stack,
+    setting: Setting,
+    mount: Mount,
+    services: tuple[Service, ...],
+    kind: Bind,
+    names: dict[str, str],
+) -> Finding:
+    changes, name = _into_volume(stack, setting, mount, names)
     if kind is Bind.DATA_FILE:
         advice = "Let the service keep it in a folder that is an external volume; a volume cannot be a single file."
         changes = ()
@@ -70,10 +79,11 @@ def _data(stack: Stack, setting: Setting, mount: Mount, services: tuple[Service,
 
 def host_paths(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Paths of the old machine that a new host does not have, or that a variable decides."""
+    names = _volume_names(stack)
     for mount, services in stack.mounts():
         kind = bind_of(mount, services[0], setting)
         if kind is Bind.VARIABLE:
-            yield _variable_path(stack, setting, mount, services)
+            yield _variable_path(stack, setting, mount, services, names)
         elif kind is Bind.HOST:
             personal = resolved(mount.source).startswith(("/home/", "/Users/", "~"))
             yield _finding(
@@ -86,9 +96,11 @@ def host_paths(stack: Stack, setting: Setting) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _variable_path(stack: Stack, setting: Setting, mount: Mount, services: tuple[Service, ...]) -> Finding:
+def _variable_path(
+    stack: Stack, setting: Setting, mount: Mount, services: tuple[Service, ...], names: dict[str, str]
+) -> Finding:
     keeps = not mount.read_only and "$" not in mount.target
-    changes, name = _into_volume(stack, setting, mount) if keeps else ((), "")
+    changes, name = _into_volume(stack, setting, mount, names) if keeps else ((), "")
     return _finding(
         Rule.VARIABLE_PATH, Severity.DATA_LOSS if keeps else Severity.MUST_FIX, mount, services,
         "A variable says where this is. A relative path lies inside the clone, which the panel deletes at each "
@@ -171,9 +183,11 @@ def _project(stack: Stack, setting: Setting) -> str:
     return setting.project or (name if "$" not in name else "")
 
 
-def _into_volume(stack: Stack, setting: Setting, mount: Mount) -> tuple[tuple[Edit, ...], str]:
+def _into_volume(
+    stack: Stack, setting: Setting, mount: Mount, names: dict[str, str]
+) -> tuple[tuple[Edit, ...], str]:
     """The edits that put an external volume in place of a bind, and the volume's real name."""
-    name = _volume_name(stack, mount)
+    name = names[posixpath.normpath(mount.source)]
     project = _project(stack, setting)
     real = f"{project}_{name}" if project else name
     there = _as_volume(stack, mount, name)
@@ -196,19 +210,21 @@ def _as_volume(stack: Stack, mount: Mount, name: str) -> tuple[Edit, ...]:
     return tuple(edit for change in changes for edit in change) if all(changes) else ()
 
 
-def _volume_name(stack: Stack, mount: Mount) -> str:
-    """One name for one source, whichever services mount it, and another one for any other source."""
+def _volume_names(stack: Stack) -> dict[str, str]:
+    """Source of a bind → the volume to put in its place: one name for one source, whichever services mount it."""
     first: dict[str, tuple[str, list[str]]] = {}
-    for other, services in stack.mounts():
-        if other.kind is MountKind.BIND:
-            first.setdefault(posixpath.normpath(other.source), (services[0].name, _path_parts(other)))
-    service, parts = first[posixpath.normpath(mount.source)]
-    short = _clean(service, parts[-1:])
-    alone = sum(_clean(one, its[-1:]) == short for one, its in first.values()) == 1
-    name = short if alone else _clean(service, parts)
-    while stack.volume(name):
-        name += "-files"
-    return name
+    for mount, services in stack.mounts():
+        if mount.kind is MountKind.BIND:
+            first.setdefault(posixpath.normpath(mount.source), (services[0].name, _path_parts(mount)))
+    short = Counter(_clean(service, parts[-1:]) for service, parts in first.values())
+    names: dict[str, str] = {}
+    for source, (service, parts) in first.items():
+        name = _clean(service, parts[-1:])
+        name = name if short[name] == 1 else _clean(service, parts)
+        while stack.volume(name):
+            name += "-files"
+        names[source] = name
+    return names
 
 
 def _path_parts(mount: Mount) -> list[str]:

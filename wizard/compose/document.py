@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,10 +100,11 @@ class Document:
         """Where the outermost values in brackets and braces begin and end."""
         found: list[tuple[int, int]] = []
         _brackets(self, self.root, found, set())
-        return tuple(found)
+        return tuple(sorted(found))
 
     def in_brackets(self, position: int) -> bool:
-        return any(start < position < end for start, end in self.brackets)
+        index = bisect_left(self.brackets, (position, 0)) - 1
+        return index >= 0 and position < self.brackets[index][1]
 
     @cached_property
     def anchors(self) -> dict[int, tuple[int, ...]]:

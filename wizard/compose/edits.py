@@ -10,6 +10,7 @@ from wizard.compose.document import Document, Entry, get, plain_is_safe
 from wizard.compose.finding import Edit
 
 _ALIAS = re.compile(r"\s*:\s*\*[^\s,\[\]{}]+")
+_BEFORE_IN_BRACKETS = re.compile(r",[ \t]*\Z")
 _AFTER_IN_BRACKETS = re.compile(r"\s*,[ \t]*")
 
 
@@ -130,9 +131,12 @@ def _ends_openly(document: Document) -> bool:
 
 
 def _cut(document: Document, start: int, end: int) -> Edit:
-    """Take something out of brackets, with the comma after it; a comma may stay before the bracket."""
+    """Take something out of brackets, with the comma after it or, if it is the last, the one before."""
     comma = _AFTER_IN_BRACKETS.match(document.text, end)
-    end = comma.end() if comma else end
+    if comma:
+        end = comma.end()
+    elif before := _BEFORE_IN_BRACKETS.search(document.text, max(start - 200, 0), start):
+        start = before.start()
     return Edit(start, end, document.text[start:end], "")
 
 

@@ -121,6 +121,7 @@ def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
     if stack.in_parts:
         return
     services = {service.name for service in stack.services}
+    defined = {kind: _defined(stack, f"{kind}s") for kind in ("volume", "network", "secret", "config")}
     seen: dict[tuple[str, str], list[tuple[Service, int]]] = {}
     for service in stack.services:
         wanted = [
@@ -134,7 +135,7 @@ def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
             if mount.kind is MountKind.VOLUME and mount.source
         ]
         for kind, name, key in wanted:
-            known = services if kind == "service" else _defined(stack, f"{kind}s")
+            known = services if kind == "service" else defined[kind]
             if name not in known and "$" not in name and (kind, name) != ("network", "default"):
                 seen.setdefault((kind, name), []).append((service, service.line_of(key)))
     for (kind, name), users in seen.items():

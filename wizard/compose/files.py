@@ -11,7 +11,7 @@ from wizard.compose.document import ComposeError, entries, get, parse, value_of
 from wizard.compose.setting import Setting
 from wizard.compose.stack import included, read
 
-_LARGEST = 2_000_000
+_LARGEST = 1_000_000
 _MOST_FILES = 200
 _COMPOSE = ("docker-compose", "compose")
 

@@ -114,12 +114,13 @@ def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """`edits` in the order of the text, none overlapping another, headers written out once.
 
     Insertions at one place become one, deeper lines before shallower ones, and come before what is removed
-    there; removals side by side become one. Of two that overlap the larger one stays.
+    there; removals that touch become one. Of any other two that overlap the larger one stays.
     """
     taken: list[Edit] = []
     opened: set[tuple[int, str]] = set()
     for edit in sorted(set(edits), key=_order):
         if taken and edit.start < taken[-1].end:
+            taken[-1] = _joined(taken[-1], edit)
             continue
         header = "" if (edit.start, edit.header) in opened else edit.header
         opened.add((edit.start, edit.header))
@@ -128,10 +129,17 @@ def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
         if taken and last.start == last.end == edit.start == edit.end:
             taken[-1] = replace(last, after=last.after + after)
         elif taken and last.end == edit.start and last.removes and not after:
-            taken[-1] = replace(last, end=edit.end, before=last.before + edit.before)
+            taken[-1] = _joined(last, edit)
         else:
             taken.append(replace(edit, after=after, header=""))
     return tuple(taken)
+
+
+def _joined(first: Edit, second: Edit) -> Edit:
+    if not (first.removes and second.removes) or second.end <= first.end:
+        return first
+    more = second.before[first.end - second.start :]
+    return replace(first, end=second.end, before=first.before + more, secret=first.secret or second.secret)
 
 
 def _order(edit: Edit) -> tuple[int, bool, int, int, str]:
@@ -142,9 +150,12 @@ def _order(edit: Edit) -> tuple[int, bool, int, int, str]:
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """`text` with all `edits`, which speak of the unedited text."""
-    for edit in reversed(settled(edits)):
-        text = text[: edit.start] + edit.after + text[edit.end :]
-    return text
+    parts: list[str] = []
+    position = 0
+    for edit in settled(edits):
+        parts += [text[position : edit.start], edit.after]
+        position = edit.end
+    return "".join([*parts, text[position:]])
 
 
 def inverse(edits: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -49,11 +49,7 @@ def _other_name(stack: Stack, service: str, name: str) -> str:
     """Other services may call it by the container's name, which is an alias too."""
     if name == service or not name or "$" in name:
         return ""
-    used = any(
-        f"//{name}:" in node.value or f"//{name}/" in node.value or node.value.startswith(f"{name}:")
-        for node in scalars(stack.document.root)
-    )
-    return f" Something here calls it {name}: write {service} there." if used else ""
+    return f" Something here calls it {name}: write {service} there." if name in stack.called else ""
 
 
 def networks(stack: Stack, setting: Setting) -> Iterator[Finding]:

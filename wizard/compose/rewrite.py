@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
@@ -19,15 +23,16 @@ from wizard.compose.stack import Service, read
 from wizard.errors import WizardError
 
 HIDDEN = "••••••"
+_BETWEEN = re.compile(r"(:-|[=:\s'\",{}$])")
 _LISTS = ("volumes", "ports", "env_file", "environment")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rewritten:
     """`text` with the edits of `accepted` findings, `declined` are those that had an edit and were left.
 
     `edits` speak of the reviewed text; `finding.inverse` takes them back. `values` must be in the panel's
-    environment, by name: they stood in the file. `diff` is for reading, with those values hidden.
+    environment, by name: they stood in the file `name`, which was `before`.
     """
 
     text: str = field(repr=False)
@@ -36,7 +41,14 @@ class Rewritten:
     declined: tuple[Finding, ...]
     edits: tuple[Edit, ...]
     values: tuple[tuple[str, str], ...] = field(repr=False)
-    diff: str
+    before: str = field(repr=False)
+    name: str
+
+    @cached_property
+    def diff(self) -> str:
+        """A unified diff for reading, with every secret hidden; "" when nothing changes."""
+        secrets = {value for finding in self.findings for _, value in finding.values}
+        return diff(self.before, self.text, self.name, secrets)
 
     @property
     def changed(self) -> bool:
@@ -78,6 +90,7 @@ def rewrite(
         for finding in offered
         if not _named(finding, declined) and (accepted is None or _named(finding, accepted))
     ]
+    ids = {finding.id for finding in taken}
     changes = _without_bare_keys(found.text, [edit for finding in taken for edit in finding.edits])
     text = apply(found.text, changes)
     if changes:
@@ -87,10 +100,11 @@ def rewrite(
         text,
         found.findings,
         tuple(taken),
-        tuple(finding for finding in offered if finding not in taken),
+        tuple(finding for finding in offered if finding.id not in ids),
         changes,
         values,
-        diff(found.text, text, name, {value for one in found.findings for _, value in one.values}),
+        found.text,
+        name,
     )
 
 
@@ -103,19 +117,30 @@ def diff(before: str, after: str, name: str, secrets: Collection[str] = ()) -> s
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), f"{name} (now)", f"{name} (production)", lineterm=""
     )
-    return "".join(f"{_hidden(line, secrets)}\n" for line in lines)
+    hider = _Hider(secrets)
+    return "".join(f"{hider.hide(line)}\n" for line in lines)
 
 
-def _hidden(line: str, secrets: Collection[str]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):
-        line = re.sub(rf"(?<=[=:\s'\"-]){re.escape(secret)}(?=$|[\s'\"}},])", HIDDEN, line)
-    return PASSWORD_IN_ADDRESS.sub(lambda found: found[0].replace(found["password"], HIDDEN), line)
+class _Hider:
+    """Puts dots in place of secrets, wherever they stand as a word of a value."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self.words = {secret for secret in secrets if not _BETWEEN.search(secret)}
+        rest = sorted(set(secrets) - self.words, key=len, reverse=True)
+        self.rest = re.compile("|".join(map(re.escape, rest))) if rest else None
+
+    def hide(self, line: str) -> str:
+        if self.rest:
+            line = self.rest.sub(HIDDEN, line)
+        if self.words:
+            line = "".join(HIDDEN if word in self.words else word for word in _BETWEEN.split(line))
+        return PASSWORD_IN_ADDRESS.sub(lambda found: found[0].replace(found["password"], HIDDEN), line)
 
 
 def _without_bare_keys(text: str, changes: list[Edit]) -> tuple[Edit, ...]:
     """A list all of whose items go would leave a bare key, which compose refuses: the key goes too."""
     document = parse(text)
-    removed = [(edit.start, edit.end) for edit in changes if edit.removes]
+    removed = sorted((edit.start, edit.end) for edit in changes if edit.removes)
     more: list[Edit] = []
     done: set[int] = set()
     for owner in _owners(document):
@@ -146,7 +171,8 @@ def _owners(document: Document) -> list[MappingNode]:
 
 
 def _gone(position: int, removed: list[tuple[int, int]]) -> bool:
-    return any(start <= position < end for start, end in removed)
+    index = bisect_right(removed, (position, sys.maxsize)) - 1
+    return index >= 0 and position < removed[index][1]
 
 
 def _emptied(document: Document, entry: Entry, changes: list[Edit]) -> tuple[Edit, ...]:
@@ -177,9 +203,10 @@ def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
 def _touched_lines(text: str, changes: Collection[Edit]) -> set[int]:
     """Lines that edits are on; for an insertion the one above that says something, to which it belongs."""
     lines = text.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     touched: set[int] = set()
     for edit in changes:
-        first = text.count("\n", 0, edit.start)
+        first = bisect_right(starts, edit.start) - 1
         touched.update(range(first, first + edit.before.count("\n") + 1))
         above = first - 1
         while edit.start == edit.end and above > 0 and lines[above].strip()[:1] in ("", "#"):

@@ -85,8 +85,7 @@ def restart_policies(stack: Stack, setting: Setting) -> Iterator[Finding]:
 
 def _restart(stack: Stack, service: Service) -> tuple[Edit, ...]:
     """() where a service that is made to end would take it over, and never end."""
-    heirs = (stack.service(name) for name in stack.one_shots)
-    if service.entry.aliased or any(heir and id(service.node) in heir.made_of for heir in heirs):
+    if service.entry.aliased or id(service.node) in stack.made_to_end:
         return ()
     return edits.add_key(stack.document, service.node, ("restart: unless-stopped",))
 

@@ -20,6 +20,7 @@ from wizard.compose.document import (
     parse,
     parts_of,
     scalar,
+    scalars,
     strings,
     value_of,
 )
@@ -29,6 +30,7 @@ from wizard.compose.syntax import Mount, Port, Variable
 _ENDS = re.compile(
     r"(?:^|[-_])(?:init|setup|migrat\w*|seed|bootstrap|configurator|installer?|create)(?:$|[-_])", re.I
 )
+_CALLED = re.compile(r"//(?:[^/@\s]*@)?([\w.-]+)[:/]|^([\w.-]+):\d")
 _DEEPEST = 20
 
 
@@ -185,7 +187,24 @@ class Stack:
         return get(self.document.root, "include") is not None
 
     def volume(self, name: str) -> Entry | None:
-        return get(self.document.section("volumes"), name)
+        return self._volumes.get(name)
+
+    @cached_property
+    def _volumes(self) -> dict[str, Entry]:
+        return {entry.key: entry for entry in entries(self.document.section("volumes"))}
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Host names that stand in addresses anywhere in the file."""
+        found = (_CALLED.findall(node.value) for node in scalars(self.document.root))
+        return frozenset(name for names in found for pair in names for name in pair if name)
+
+    @cached_property
+    def made_to_end(self) -> frozenset[int]:
+        """Identities of the mappings that services which end take something from."""
+        return frozenset(
+            one for service in self.services if service.name in self.one_shots for one in service.made_of
+        )
 
     def shared(self, key: str) -> Iterator[Shared]:
         """What stands at `key`, once for all services that have the same."""
