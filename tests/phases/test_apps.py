@@ -247,12 +247,28 @@ async def test_a_build_that_wants_more_memory_than_there_is_is_refused_first(who
 async def test_flushall_is_typed_says_what_it_destroys_and_runs_with_each_deployment(tmp_path: Path) -> None:
     config = changed(example(), "api", cache_policy=CachePolicy.FLUSHALL)
     async with scene(tmp_path, config) as found:
+        app = config.app("api")
+        (repository,) = found.stage.git.state.repositories.values()
+        text = repository.head(app.branch).files[app.compose_file].decode()  # type: ignore[union-attr]
+        own = text.replace(
+            "      DRAGONFLY_PASSWORD: ${DRAGONFLY_PASSWORD}\n",
+            "      DRAGONFLY_PASSWORD: ${DRAGONFLY_PASSWORD}\n      REDISCLI_AUTH: ${DRAGONFLY_PASSWORD}\n",
+        )
+        await found.stage.git.push(app.repository, app.branch, {app.compose_file: own.encode()}, "Log in")
         turn = await found.until("apps.api.cache")
 
         assert turn.done, turn.story
         (change, _) = turn.applied
         assert change.confirm == "FLUSHALL" and "queued work" in change.why
         assert found.row("api")["command"].endswith("exec -T cache redis-cli FLUSHALL")
+
+
+async def test_flushall_that_the_cache_would_refuse_is_refused_first(tmp_path: Path) -> None:
+    async with scene(tmp_path, changed(example(), "api", cache_policy=CachePolicy.FLUSHALL)) as found:
+        turn = await found.until("apps.api.cache")
+
+        assert isinstance(turn.hold, Failed) and "REDISCLI_AUTH" in turn.hold.ways[0]
+        assert not found.row("api")["command"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from wizard.config import AppKind, CachePolicy, Config
 from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question
+from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases import app_redeploy
@@ -185,6 +185,13 @@ class CacheStep(Step[CacheFacts]):
         )
 
     def _flushall(self, facts: CacheFacts) -> Plan:
+        if login_words(facts.names):
+            why = (
+                f"{self.app.cache_service} wants a password, and the stack's command may name no variable: "
+                "redis-cli would be refused and every deployment would fail"
+            )
+            way = "Give its service REDISCLI_AUTH: ${…} in the compose file, or choose another cache_policy."
+            return Plan(hold=Failed(why, (way,), Refusal.NOT_READY))
         changes = []
         if facts.command != facts.wished:
             changes.append(
