@@ -15,9 +15,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
-from tests.real.dns_servers import Primary, named, unbounds
+from tests.real.dns_servers import Primary, anycast, named, unbounds
 from wizard.clock import LiveClock
 from wizard.dns.asking import Asker
 from wizard.dns.authority import given as authoritative
@@ -31,42 +30,8 @@ OLD, NEW = "192.0.2.1", "192.0.2.2"
 CACHES = 4
 
 
-class Anycast(asyncio.DatagramProtocol):
-    """Hands each question to one of the caches, and its answer back."""
-
-    def __init__(self, caches: Sequence[SocketAddress], dice: random.Random) -> None:
-        self._caches = caches
-        self._dice = dice
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._task = asyncio.ensure_future(self._pass_on(data, addr, self._dice.choice(self._caches)))
-
-    async def _pass_on(self, data: bytes, addr: tuple[str, int], cache: SocketAddress) -> None:
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[bytes] = loop.create_future()
-
-        class Back(asyncio.DatagramProtocol):
-            def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-                if not answered.done():
-                    answered.set_result(data)
-
-        out, _ = await loop.create_datagram_endpoint(Back, remote_addr=(cache.host, cache.port))
-        try:
-            out.sendto(data)
-            self.transport.sendto(await asyncio.wait_for(answered, 5), addr)
-        finally:
-            out.close()
-
-
 async def one_run(number: int, caches: Sequence[SocketAddress], primary: Primary, told: bool) -> Watch:
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: Anycast(caches, random.Random(number)), local_addr=("127.0.0.1", 0)
-    )
-    address = SocketAddress(*transport.get_extra_info("sockname")[:2])
+    transport, address = await anycast(caches, random.Random(number))
     client, clock = DnsClient(), LiveClock()
     servers = authoritative([primary.at], "") if told else ()
     wanted = target(f"n{number}.shop.test", "A", (NEW,), (OLD,))

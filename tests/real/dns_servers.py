@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import dns.asyncquery
 import dns.message
@@ -21,7 +23,6 @@ from wizard.endpoints import SocketAddress
 
 HOST = "127.0.0.1"
 KEY_NAME, KEY = "wizard", "c2VjcmV0LWZvci10ZXN0cy1vbmx5LW5vdC1yZWFs"
-_OLD, _NEW = "192.0.2.10", "203.0.113.10"
 
 
 def needs(*programs: str) -> None:
@@ -53,8 +54,13 @@ class Primary:
 
 
 def zone_text(zone: str, rows: Sequence[str], ttl: int) -> str:
-    head = f"$TTL {ttl}\n@ IN SOA ns.{zone}. admin.{zone}. 1 3600 900 1209600 30\n@ IN NS ns.{zone}.\n"
+    head = f"$TTL {ttl}\n@ 300 IN SOA ns.{zone}. admin.{zone}. 1 3600 900 1209600 30\n@ IN NS ns.{zone}.\n"
     return head + f"ns IN A {HOST}\n" + "".join(f"{row}\n" for row in rows)
+
+
+def _lay_out(folder: Path, zone: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "zone").write_text(zone)
 
 
 @contextlib.asynccontextmanager
@@ -86,9 +92,8 @@ async def answers(at: SocketAddress, name: str, kind: str = "SOA") -> bool:
 async def named(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> AsyncIterator[Primary]:
     """bind's named, authoritative only."""
     needs("named")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "zone").write_text(zone_text(zone, rows, ttl))
-    port, control = free_ports(2)
+    _lay_out(folder, zone_text(zone, rows, ttl))
+    (port,) = free_ports(1)
     (folder / "named.conf").write_text(
         f'key "{KEY_NAME}" {{ algorithm hmac-sha256; secret "{KEY}"; }};\n'
         f'options {{ directory "{folder}"; listen-on port {port} {{ {HOST}; }}; listen-on-v6 {{ none; }}; '
@@ -107,8 +112,7 @@ async def named(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> 
 async def knot(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> AsyncIterator[Primary]:
     """Knot DNS, authoritative only."""
     needs("knotd")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "zone").write_text(zone_text(zone, rows, ttl))
+    _lay_out(folder, zone_text(zone, rows, ttl))
     (port,) = free_ports(1)
     (folder / "knot.conf").write_text(
         f"server:\n  rundir: {folder}\n  listen: {HOST}@{port}\n"
@@ -125,9 +129,9 @@ async def knot(folder: Path, zone: str, rows: Sequence[str], ttl: int = 60) -> A
 
 @contextlib.asynccontextmanager
 async def unbounds(
-    folder: Path, primary: Primary, options: Sequence[str], *, check: bool = True
+    folder: Path, primary: Primary, options: Sequence[str]
 ) -> AsyncIterator[tuple[SocketAddress, ...]]:
-    """One unbound for each entry of `options` (lines of its server clause), forwarding the zone to `primary`."""
+    """One unbound for each entry of `options`, lines of its server clause; the zone is at `primary`."""
     needs("unbound")
     ports = free_ports(len(options))
     async with contextlib.AsyncExitStack() as stack:
@@ -156,3 +160,42 @@ def _unbound(place: Path, port: int, primary: Primary, extra: str) -> str:
         + "remote-control:\n  control-enable: no\n"
         f'stub-zone:\n  name: "{primary.zone}"\n  stub-addr: {primary.at.host}@{primary.at.port}\n'
     )
+
+
+class Anycast(asyncio.DatagramProtocol):
+    """Hands each question to one of the caches, and its answer back."""
+
+    def __init__(self, caches: Sequence[SocketAddress], dice: random.Random) -> None:
+        self._caches = caches
+        self._dice = dice
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._task = asyncio.ensure_future(self._pass_on(data, addr, self._dice.choice(self._caches)))
+
+    async def _pass_on(self, data: bytes, addr: tuple[str, int], cache: SocketAddress) -> None:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[bytes] = loop.create_future()
+
+        class Back(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+                if not answered.done():
+                    answered.set_result(data)
+
+        out, _ = await loop.create_datagram_endpoint(Back, remote_addr=(cache.host, cache.port))
+        try:
+            out.sendto(data)
+            self.transport.sendto(await asyncio.wait_for(answered, 5), addr)
+        finally:
+            out.close()
+
+
+async def anycast(
+    caches: Sequence[SocketAddress], dice: random.Random
+) -> tuple[asyncio.DatagramTransport, SocketAddress]:
+    """One address with all of the caches behind it."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Anycast(caches, dice), local_addr=(HOST, 0))
+    return transport, SocketAddress(*transport.get_extra_info("sockname")[:2])
