@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tests.phases.context import Bench
 from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import NEW_API, NEW_WEB, OLD, example
 from wizard.config import Config, Decommission, VercelProject
+from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.endpoints import Endpoints
 from wizard.net import GatewayNet
 from wizard.records import ServerRecord
@@ -53,6 +54,8 @@ class VercelWorld:
     stage: Stage
     world: World
     bench: Bench
+    other_records: list[tuple[str, str, str]] = field(default_factory=list)
+    """Records besides those of the names that move, as the zone's provider shows them."""
 
     @property
     def project(self) -> ProjectState:
@@ -79,6 +82,19 @@ class VercelWorld:
     def _label(self, name: str) -> str:
         zone = self.stage.config.dns.zone
         return "@" if name == zone else name.removesuffix(f".{zone}")
+
+
+class Provider:
+    """The zone's provider: only what a look at the whole zone needs."""
+
+    def __init__(self) -> None:
+        self.world: VercelWorld | None = None
+
+    async def snapshot(self) -> ZoneSnapshot:
+        assert self.world is not None
+        rows = self.world.other_records
+        zone = self.world.stage.config.dns.zone
+        return ZoneSnapshot(zone, tuple(rrset(name, kind, 60, (value,)) for name, kind, value in rows))
 
 
 @contextlib.asynccontextmanager
@@ -140,8 +156,10 @@ async def vercel_world(
     for name, address in ADDRESSES.items():
         record = ServerRecord(name, 1, "cx23", "fsn1", address)
         bench.context(f"provision.{name}.server").saved.save("server", record)
+    small, provider = VercelWorld(stage, world, bench), Provider()
+    provider.world, world.__dict__["dns_provider"] = small, provider
     try:
-        yield VercelWorld(stage, world, bench)
+        yield small
     finally:
         await world.aclose()
         bench.close()
