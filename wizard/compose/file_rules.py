@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.document import duplicates, entries, get, items, line_of, scalar, value_of
+from wizard.compose.document import duplicates, entries, get, items, line_of, scalar, strings, value_of
 from wizard.compose.finding import Edit, Finding, Rule, Severity
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Service, Shared, Stack, included
@@ -127,6 +127,10 @@ def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
         wanted = [
             ("service", name, "depends_on") for name in service.depends_on if not _optional(service, name)
         ]
+        linked = service.here("links")
+        wanted += [
+            ("service", name.split(":")[0], "links") for name in strings(linked.value if linked else None)
+        ]
         for section in ("networks", "secrets", "configs"):
             wanted += [(section[:-1], name, section) for name in _names(service, section)]
         wanted += [
@@ -145,6 +149,23 @@ def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
             "panel names one file only.",
             "Define it here.",
             also=tuple(dict.fromkeys(user.name for user, _ in users[1:])),
+        )  # fmt: skip
+
+
+def imageless(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    """Services that are only half described, as in a file that is laid over another."""
+    found = [
+        service
+        for service in stack.services
+        if not (service.get("image") or service.get("build") or service.get("provider") or service.unread)
+    ]
+    if found and not stack.in_parts:
+        yield Finding(
+            Rule.NO_IMAGE, Severity.MUST_FIX, found[0].name, found[0].line, "neither `image` nor `build`",
+            "Compose refuses a service that has neither. A file that is laid over another one cannot be deployed by "
+            "itself: the panel names one file only.",
+            "Review and deploy the whole stack in one file.",
+            also=tuple(service.name for service in found[1:]),
         )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ class Rule(StrEnum):
     OVERRIDE_FILE = "override-file"
     DOMAIN_SERVICE = "domain-service"
     UNDEFINED = "undefined"
+    NO_IMAGE = "no-image"
     DUPLICATE_KEY = "duplicate-key"
     INTERPOLATION = "interpolation"
     VARIABLES = "variables"

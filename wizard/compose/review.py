@@ -27,6 +27,7 @@ RULES: tuple[Callable[[Stack, Setting], Iterator[Finding]], ...] = (
     file_rules.secret_files,
     file_rules.other_files,
     file_rules.undefined_names,
+    file_rules.imageless,
     file_rules.duplicate_keys,
     project_rules.project_name,
     project_rules.container_names,
