@@ -15,6 +15,7 @@ from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.net import GatewayNet
 from wizard.phases import apps, provision
+from wizard.rehearsal.hosts import Host
 from wizard.rehearsal.internet import OPERATOR_V4
 from wizard.rehearsal.stage import Stage
 from wizard.rehearsal.world import RehearsalWorld
@@ -42,6 +43,20 @@ class Scene:
 
     def panel(self, server: str) -> Any:
         return self.stage.panels.of(server)
+
+    def host(self, name: str) -> Host:
+        """A machine of the rehearsal; the old one is old-backend."""
+        found = self.stage.hosts.get(name)
+        assert found is not None
+        return found
+
+    def repository_file(self, app: str, path: str) -> bytes:
+        """A file of an app's branch."""
+        wish = self.config.app(app)
+        found = self.stage.git.state.find(wish.repository)
+        head = found.head(wish.branch) if found else None
+        assert head is not None
+        return head.files[path]
 
     def row(self, app: str) -> dict[str, Any]:
         """What the panel holds of an app."""

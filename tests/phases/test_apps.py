@@ -77,9 +77,9 @@ async def test_two_of_a_name_are_refused_with_a_way_on(whole: Scene) -> None:
 
 async def test_what_was_made_is_taken_back_but_never_data(whole: Scene) -> None:
     await whole.until("apps.api.source")
-    docker = whole.stage.hosts.get("backend").docker
+    docker = whole.host("backend").docker
     docker.volumes["openmates-vault-data"].files["key"] = next(
-        iter(whole.stage.hosts.get("old-backend").docker.volumes["openmates-vault-data"].files.values())
+        iter(whole.host("old-backend").docker.volumes["openmates-vault-data"].files.values())
     )
 
     for step in ("apps.api.source", "apps.api.create"):
@@ -104,15 +104,14 @@ async def test_a_stack_that_names_files_of_its_repository_is_cloned_with_the_rev
 
 async def test_an_image_without_a_version_is_kept_at_what_the_old_host_runs(whole: Scene) -> None:
     app = whole.config.app("api")
-    (repository,) = whole.stage.git.state.repositories.values()
-    text = repository.head(app.branch).files[app.compose_file].decode()  # type: ignore[union-attr]
+    text = whole.repository_file("api", app.compose_file).decode()
     floating = re.sub(r"(image: \S+?-api):\S+", r"\1:latest", text)
     await whole.stage.git.push(app.repository, app.branch, {app.compose_file: floating.encode()}, "Float")
 
     await whole.until("apps.api.source")
 
     (patch,) = whole.panel("backend").table("patch").values()
-    old = whole.stage.hosts.get("old-backend").docker
+    old = whole.host("old-backend").docker
     assert f"image: {old.images[old.containers['api'].image]}\n" in patch["content"]
 
 
@@ -225,16 +224,13 @@ async def test_a_webhook_is_taken_off_with_its_way_in(whole: Scene) -> None:
     (repository,) = whole.stage.git.state.repositories.values()
     assert not repository.hooks
     assert not whole.stage.dns.lookup("deploy-frontend.openmates.org", "A")
-    assert not [
-        path for path in whole.stage.hosts.get("frontend").state.files if "dokploy-wizard-deploy" in path
-    ]
+    assert not [path for path in whole.host("frontend").state.files if "dokploy-wizard-deploy" in path]
 
 
 async def test_a_build_that_wants_more_memory_than_there_is_is_refused_first(whole: Scene) -> None:
     app: App = whole.config.app("web")
     await whole.until("apps.web.create")
-    (repository,) = whole.stage.git.state.repositories.values()
-    content = repository.head(app.branch).files[app.dockerfile]  # type: ignore[union-attr]
+    content = whole.repository_file("web", app.dockerfile)
     await whole.stage.git.push(
         app.repository, app.branch, {app.dockerfile: content.replace(b"size=512", b"size=65536")}, "Grow"
     )
@@ -248,8 +244,7 @@ async def test_flushall_is_typed_says_what_it_destroys_and_runs_with_each_deploy
     config = changed(example(), "api", cache_policy=CachePolicy.FLUSHALL)
     async with scene(tmp_path, config) as found:
         app = config.app("api")
-        (repository,) = found.stage.git.state.repositories.values()
-        text = repository.head(app.branch).files[app.compose_file].decode()  # type: ignore[union-attr]
+        text = found.repository_file("api", app.compose_file).decode()
         own = text.replace(
             "      DRAGONFLY_PASSWORD: ${DRAGONFLY_PASSWORD}\n",
             "      DRAGONFLY_PASSWORD: ${DRAGONFLY_PASSWORD}\n      REDISCLI_AUTH: ${DRAGONFLY_PASSWORD}\n",

@@ -55,14 +55,14 @@ async def test_the_version_before_of_an_application_runs_again_and_then_this_one
 async def test_of_a_stack_only_what_visitors_do_not_reach_is_put_back(tmp_path: Path) -> None:
     async with scene(tmp_path, example()) as found:
         await found.until("apps.api.healthy")
-        started = {box.name: box.image for box in found.stage.hosts.get("backend").docker.containers.values()}
+        started = {box.name: box.image for box in found.host("backend").docker.containers.values()}
 
         turn = await found.drive(RollbackStep(found.config, found.config.app("api")))
 
         assert turn.done, turn.story
         assert "task-worker, task-scheduler" in turn.checks[0].evidence.seen
         assert "nothing gone" in turn.checks[1].evidence.seen
-        after = {box.name: box.image for box in found.stage.hosts.get("backend").docker.containers.values()}
+        after = {box.name: box.image for box in found.host("backend").docker.containers.values()}
         assert after == started, "the present images run at the end"
         run = found.stage.fronts.of("backend").state.apps["api"]
         assert run.down_until < found.bench.world.clock.now() - 60 or not run.down_from, (
@@ -150,7 +150,7 @@ async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compar
         assert turn.done, turn.story
         names = {check.name for check in turn.checks}
         assert {"cms.saved", "cms.restored", "openmates-vault-data.saved"} <= names
-        panel, host = found.panel("backend"), found.stage.hosts.get("backend")
+        panel, host = found.panel("backend"), found.host("backend")
         box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
         assert not [name for name in host.docker.volumes[box.mounts[0].name].databases if "restore" in name]
         assert not [path for path in host.state.files if path.endswith(".curl")], "no signed address is left"
@@ -171,7 +171,7 @@ async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compar
 async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
     async with scene(tmp_path, example()) as found:
         await found.until("apps.api.healthy")
-        host, panel = found.stage.hosts.get("backend"), found.panel("backend")
+        host, panel = found.host("backend"), found.panel("backend")
         box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
         databases = host.docker.volumes[box.mounts[0].name].databases
         table = next(iter(databases["directus"].tables.values()))
