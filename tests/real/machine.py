@@ -210,6 +210,8 @@ def _sshd(made: RealMachine) -> subprocess.Popen[str]:
     (folder / "sshd_config").write_text(
         f"Port {made.ssh_port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized\n"
         f"PidFile {folder}/pid\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\n"
+        # Whatever the tester's own shell does at a login is no part of the machine.
+        f"SetEnv HOME={folder}\n"
     )
     own = folder / "ufw"
     # Nothing here was booted by systemd: units are linked by the real program, and nobody reloads them.

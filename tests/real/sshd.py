@@ -78,6 +78,8 @@ def serving(folder: Path, *settings: str) -> Iterator[Sshd]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {folder}/authorized\nPidFile none\nPasswordAuthentication no\n"
         "PermitRootLogin yes\n"
+        # Whatever the tester's own shell does at a login is no part of the host.
+        f"SetEnv HOME={folder}\n"
     )
     (folder / "sshd_config").write_text(lines + "".join(f"{line}\n" for line in settings))
     if os.geteuid() == 0:

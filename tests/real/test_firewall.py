@@ -11,7 +11,7 @@ import pytest
 
 from tests.real.machine import NB4, OP4, OP6, SRV4, SRV6, SSH_PORT, RealMachine, machine
 from tests.real.vantage import Fast, NetFrom
-from wizard.clients import commands
+from wizard.clients import commands, ssh
 from wizard.clients.ssh import HostClient, SshClients, Target
 from wizard.clock import LiveClock
 from wizard.errors import UnreachableError
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[RealMachine]:
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealMachine]:
+    monkeypatch.setattr(ssh, "_LEAST_TIMEOUT", 1.0)
     with machine(tmp_path) as made:
         yield made
 

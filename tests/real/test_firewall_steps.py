@@ -14,6 +14,7 @@ from tests.real.machine import NB4, NB6, SRV4, SRV6, RealMachine, machine
 from tests.real.vantage import Fast, NetFrom
 from tests.rehearsal.hosts_stage import CONFIG
 from wizard.checks.ports import PortMatrix
+from wizard.clients import ssh
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
 from wizard.net import Reach
@@ -53,7 +54,8 @@ class Scene:
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[RealMachine]:
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealMachine]:
+    monkeypatch.setattr(ssh, "_LEAST_TIMEOUT", 1.0)
     with machine(tmp_path, ssh_port=22) as made:
         yield made
 

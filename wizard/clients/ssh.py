@@ -37,6 +37,7 @@ __all__ = [
 _KEEP = 4 << 20
 _CHUNK = 64 << 10
 _CONNECT_TRIES = 3
+_LEAST_TIMEOUT = 6.0
 _AWAY_LIMIT = 600.0
 _AWAY_NAP = 10.0
 
@@ -143,7 +144,7 @@ class HostClient:
     @property
     def _timeout(self) -> float:
         # Handshakes cost real time even where the world's clock is fast.
-        return max(6.0, self._clock.real(CONNECT_TIMEOUT))
+        return max(_LEAST_TIMEOUT, self._clock.real(CONNECT_TIMEOUT))
 
     async def run(self, command: Command, *, timeout: float = 120.0, check: bool = True) -> Result:
         """Run it to its end. `timeout` is in real seconds; it does not end the command on the host.
