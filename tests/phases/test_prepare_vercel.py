@@ -18,6 +18,7 @@ from wizard import vercel_json
 from wizard.config import VercelProject
 from wizard.engine.plan import Ask, Failed
 from wizard.errors import WizardError
+from wizard.phases.costs import costs_of
 from wizard.phases.prepare_vercel import VercelStep
 from wizard.phases.prepare_vercel_records import VercelRecord
 from wizard.rehearsal.vercel_state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN
@@ -53,6 +54,8 @@ async def test_a_plain_static_project_gives_nothing_above_low(tmp_path: Path) ->
         ]
         assert record.configs and record.deployment and record.git_repository == "owner/shop"
         assert record.bill == "20.00 USD"
+        before = costs_of(small.world.config, small.bench.progress).before
+        assert [str(money) for money in before] == ["20.00 USD/month"]
 
 
 def written(folder: Path) -> str:

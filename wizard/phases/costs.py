@@ -19,7 +19,7 @@ def costs_of(config: Config, progress: Progress) -> Costs:
     """Monthly totals by currency; `after` is empty until the first server has its price."""
     from wizard.engine.session import Costs
 
-    invoices = (config.decommission.last_invoice, config.decommission.old_host_monthly)
+    invoices = (*_vercel(config, progress), config.decommission.old_host_monthly)
     prices = []
     for server in config.servers:
         record = progress.load_record(f"provision.{server.name}.server", "server", ServerRecord)
@@ -46,6 +46,19 @@ def idle_addresses(progress: Progress, server: str) -> tuple[AddressRecord, ...]
         for address in (newest.addresses if newest else ())
         if record is None or address.location != record.location
     )
+
+
+def _vercel(config: Config, progress: Progress) -> tuple[str, ...]:
+    """What each team was billed in the month before the move; the last invoice where no API tells."""
+    from wizard.phases.prepare_vercel_records import STEP, VercelRecord, record_name
+
+    bills: dict[str, str] = {}
+    for project in config.vercel:
+        record = progress.load_record(STEP, record_name(project), VercelRecord)
+        if record is not None and record.bill:
+            bills[project.team] = record.bill
+    told = tuple(amount for bill in bills.values() for amount in bill.split(", "))
+    return told or (config.decommission.last_invoice,)
 
 
 def total(amounts: Iterable[Money]) -> tuple[Money, ...]:

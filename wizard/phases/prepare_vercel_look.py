@@ -17,7 +17,7 @@ from wizard.vercel_inventory import Inventory, Repository, Unseen
 
 if TYPE_CHECKING:
     from wizard.clients.vercel import VercelClient
-    from wizard.clients.vercel.models import DomainConfig, Project
+    from wizard.clients.vercel.models import DomainConfig, Project, User
     from wizard.config import App, VercelProject
 
 T = TypeVar("T")
@@ -67,28 +67,40 @@ async def look(ctx: Context, wanted: VercelProject, app: App) -> Inventory:
 async def _project(
     ctx: Context, client: VercelClient, project: Project, wanted: VercelProject, notes: _Notes
 ) -> Inventory:
+    optional = notes.optional
     domains = await client.domains(project)
     names = [one.name for one in domains if not one.redirect and not one.branch]
-    configs = [
-        config
-        for name in names
-        if (config := await notes.optional(f"DNS of {name}", _some(client, name, project), None)) is not None
-    ]
-    user = await notes.optional("account", client.user(), None)
+    configs = asyncio.gather(
+        *(optional(f"DNS of {name}", _some(client, name, project), None) for name in names)
+    )
+    user, aliases, variables, environments, built, redirects, routes, rules = await asyncio.gather(
+        optional("account", _user(client), None),
+        optional("aliases", client.aliases(project), ()),
+        client.variables(project),
+        optional("environments", client.environments(project), ()),
+        optional("deployment", client.built(project), None),
+        optional("dashboard redirects", client.redirects(project), ()),
+        optional("dashboard routes", client.routes(project), ()),
+        optional("firewall", client.firewall_rules(project), 0),
+    )
     return Inventory(
         project=project,
         team=wanted.team,
         blocked=user.blocked if user else "",
         domains=domains,
-        configs=tuple(configs),
-        aliases=await notes.optional("aliases", client.aliases(project), ()),
-        variables=await client.variables(project),
-        environments=await notes.optional("environments", client.environments(project), ()),
-        built=await notes.optional("deployment", client.built(project), None),
-        redirects=await notes.optional("dashboard redirects", client.redirects(project), ()),
-        routes=await notes.optional("dashboard routes", client.routes(project), ()),
-        firewall_rules=await notes.optional("firewall", client.firewall_rules(project), 0),
+        configs=tuple(config for config in await configs if config is not None),
+        aliases=aliases,
+        variables=variables,
+        environments=environments,
+        built=built,
+        redirects=redirects,
+        routes=routes,
+        firewall_rules=rules,
     )
+
+
+async def _user(client: VercelClient) -> User | None:
+    return await client.user()
 
 
 async def _some(client: VercelClient, name: str, project: Project) -> DomainConfig | None:
@@ -109,9 +121,16 @@ async def _owner(
         for row in await optional(f"zone {one.name}", client.zone_records(one.name, project), ())
     ]
     names = {one.name for one in found.domains}
-    certificates = await optional("certificates", client.certificates(project), ())
     since, until = (moment_text(ctx.now() - age) for age in (_MONTH, 0.0))
-    bill = await optional("bill", client.bill(project, since, until), {})
+    certificates, bill, edge_configs, stores, webhooks, drains, integrations = await asyncio.gather(
+        optional("certificates", client.certificates(project), ()),
+        optional("bill", client.bill(project, since, until), {}),
+        optional("Edge Configs", client.edge_configs(project), ()),
+        optional("stores", client.stores(project), ()),
+        optional("webhooks", client.webhooks(project), ()),
+        optional("log drains", client.drains(project), ()),
+        optional("integrations", client.integrations(project), ()),
+    )
     return replace(
         found,
         account_domains=own,
@@ -119,11 +138,11 @@ async def _owner(
         certificates=tuple(
             sorted({(name, end) for group, end in certificates for name in group if name in names})
         ),
-        edge_configs=await optional("Edge Configs", client.edge_configs(project), ()),
-        stores=await optional("stores", client.stores(project), ()),
-        webhooks=await optional("webhooks", client.webhooks(project), ()),
-        drains=await optional("log drains", client.drains(project), ()),
-        integrations=await optional("integrations", client.integrations(project), ()),
+        edge_configs=edge_configs,
+        stores=stores,
+        webhooks=webhooks,
+        drains=drains,
+        integrations=integrations,
         bill=", ".join(f"{amount:.2f} {currency}" for currency, amount in sorted(bill.items())),
     )
 
