@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from wizard import cli
+from wizard.compose.finding import Rule, Severity
 from wizard.config import Config
 from wizard.errors import ExitCode
 
@@ -63,6 +64,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_page_is_reached_from_the_readme() -> None:
     reached = set(re.findall(r"docs/([\w-]+\.md)", README))
     assert reached == {page.name for page in PAGES}
+
+
+def test_every_rule_of_the_compose_review_is_explained_once_under_its_severity() -> None:
+    page = (ROOT / "docs" / "what-does-the-review-say.md").read_text()
+    told = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    assert sorted(told) == sorted(rule.value for rule in Rule)
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == [severity.value for severity in Severity]
 
 
 def test_readme_names_every_command_and_exit_code() -> None:

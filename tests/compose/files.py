@@ -162,7 +162,7 @@ def compose_files(draw: st.DrawFn) -> str:
     lines += draw(
         st.sampled_from(
             (
-                ["volumes:", "  named:", "  other: {}  # state"],
+                ["volumes:", "  named:  # kept", "  other: {}  # state"],
                 ["", "volumes: {named: {}, other: {name: kept}}"],
                 ["volumes:", "  named:", "    driver: local", "  other:", "    external: true"],
             )

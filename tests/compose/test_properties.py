@@ -15,7 +15,10 @@ from wizard.compose.finding import apply, inverse
 from wizard.compose.review import finding_json, review
 from wizard.compose.rewrite import prepare, rewrite
 
+unhurried = settings(deadline=None)
 
+
+@unhurried
 @given(compose_files())
 def test_the_edits_of_each_finding_are_taken_back_by_its_undo(text: str) -> None:
     for finding in review(text).findings:
@@ -25,6 +28,7 @@ def test_the_edits_of_each_finding_are_taken_back_by_its_undo(text: str) -> None
             assert apply(apply(text, [edit]), inverse([edit])) == text
 
 
+@unhurried
 @given(compose_files(), st.randoms(use_true_random=False))
 def test_any_choice_of_findings_can_be_made_and_taken_back(text: str, chance: Random) -> None:
     found = review(text)
@@ -34,11 +38,13 @@ def test_any_choice_of_findings_can_be_made_and_taken_back(text: str, chance: Ra
     assert review(made.text).services == found.services
 
 
+@unhurried
 @given(compose_files())
 def test_nothing_accepted_changes_nothing(text: str) -> None:
     assert prepare(text, accepted=()).text == text
 
 
+@unhurried
 @given(compose_files())
 def test_rewriting_again_changes_nothing_more(text: str) -> None:
     once = prepare(text).text
@@ -47,6 +53,7 @@ def test_rewriting_again_changes_nothing_more(text: str) -> None:
     assert not again.accepted
 
 
+@unhurried
 @given(compose_files())
 def test_every_offered_edit_mends_what_it_was_offered_for(text: str) -> None:
     made = prepare(text)
@@ -54,6 +61,7 @@ def test_every_offered_edit_mends_what_it_was_offered_for(text: str) -> None:
     assert not left
 
 
+@unhurried
 @given(compose_files())
 def test_findings_have_an_identity_and_no_secret_is_shown(text: str) -> None:
     found = review(text)
@@ -70,6 +78,7 @@ def cut_short(draw: st.DrawFn) -> str:
     return text[: draw(st.integers(0, len(text)))]
 
 
+@unhurried
 @given(st.one_of(st.text(), st.text(alphabet="&*:-{}[]!<|>#'\"\t\n ax$"), cut_short()))
 def test_a_review_of_anything_answers_or_says_what_is_wrong(text: str) -> None:
     try:

@@ -116,7 +116,7 @@ def set_mapping(document: Document, entry: Entry, lines: tuple[str, ...]) -> tup
         return ()
     stop = document.next_line(document.end(entry.value))
     before = document.text[line:stop]
-    found = re.fullmatch(r"( *)([^\n]*?):[ \t]*(?:\{\s*\}|~|null)?([ \t]*#[^\n]*?)?\r?\n?", before)
+    found = re.fullmatch(r"( *)([^\n]*?):(?:[ \t]*(?:\{\s*\}|~|null))?([ \t]+#[^\n]*?)?[ \t]*\r?\n?", before)
     if found is None:
         return ()
     indent = f"{found[1]}  "

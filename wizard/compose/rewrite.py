@@ -14,7 +14,7 @@ from itertools import accumulate
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.document import Document, Entry, entries, meaning, parse
+from wizard.compose.document import ComposeError, Document, Entry, entries, meaning, parse
 from wizard.compose.exposure_rules import PASSWORD_IN_ADDRESS
 from wizard.compose.finding import Edit, Finding, apply, settled
 from wizard.compose.review import Review, review, takes_anchor
@@ -186,7 +186,12 @@ def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
     """A service may only mean something else where an edit touched what it is made of, anchors included."""
     old_stack = read(before)
     old = {service.name: meaning(service.node) for service in old_stack.services}
-    new = {service.name: meaning(service.node) for service in read(after).services}
+    try:
+        new = {service.name: meaning(service.node) for service in read(after).services}
+    except ComposeError as error:
+        raise WizardError(
+            "The rewritten file would not be valid", error.what, "Keep the file and report this."
+        ) from error
     if set(old) != set(new):
         raise WizardError(
             "The rewritten file would have other services", next="Keep the file and report this."
