@@ -64,8 +64,9 @@ def test_the_report_proves_every_box_of_the_checklist(finished: tuple[Rehearsal,
 def test_no_secret_is_in_any_file_but_the_secrets(finished: tuple[Rehearsal, Ran]) -> None:
     rehearsal, ran = finished
     kept = json.loads((rehearsal.progress.with_suffix(".world") / "secrets.json").read_text())
-    secrets = {value for value in kept.values() if len(value) >= 8}
-    assert len(secrets) >= 6
+    # Vercel's public variables are among them: their values stand in the configuration, too.
+    secrets = {value for name, value in kept.items() if len(value) >= 16 and "_VITE_" not in name}
+    assert len(secrets) >= 10
     files = [rehearsal.progress, rehearsal.journal, *(rehearsal.folder / "backups").rglob("*")]
     texts = {path.name: path.read_text() for path in files if path.is_file()}
     texts["what was printed"] = json.dumps(ran.lines)

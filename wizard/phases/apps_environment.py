@@ -69,6 +69,8 @@ class EnvironmentFacts:
 
 class EnvironmentStep(Step[EnvironmentFacts]):
     phase = Phase.APPS
+    # Once all is over its source is gone, and the panel is where variables are changed.
+    enduring = False
     way_back = "The variables are taken off the panel again; where they come from is only read."
 
     def __init__(self, config: Config, app: App) -> None:
