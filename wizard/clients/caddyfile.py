@@ -93,7 +93,8 @@ def domain_of(address: str) -> str:
     if address.startswith("http://"):
         return ""
     host, _, port = address.removeprefix("https://").partition("/")[0].partition(":")
-    return host.lower() if port in ("", "443") else ""
+    plain = re.fullmatch(r"[A-Za-z0-9_.*-]+", host) is not None
+    return host.lower() if plain and port in ("", "443") else ""
 
 
 def served(text: str) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def covering_wildcard(snapshot: ZoneSnapshot, name: str) -> str:
         parent = parent.partition(".")[2]
         if f"*.{parent}" in names:
             return f"*.{parent}"
-        if parent in names:
+        if parent in names or any(known.endswith(f".{parent}") for known in names if parent != snapshot.zone):
             return ""
     return ""
 

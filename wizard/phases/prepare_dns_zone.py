@@ -10,9 +10,10 @@ from wizard.config import Config, DnsProviderName
 from wizard.dns.leftovers import Kind as LeftoverKind
 from wizard.dns.leftovers import Leftover, leftovers, mail_records
 from wizard.dns.records import ZoneSnapshot
-from wizard.engine.check import Check, check
+from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Choice, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
+from wizard.errors import UnreachableError
 from wizard.phases import cutover_authority as authority
 from wizard.phases import dns01
 from wizard.phases.cutover_records import ZONE_STEP, ZoneRecord
@@ -62,7 +63,8 @@ class Delegation:
     expected: tuple[str, ...]
     answering: tuple[str, ...]
     troubles: tuple[str, ...]
-    signed: bool
+    signed: bool | None
+    """Whether the parent says so; None when it could not be asked."""
     keys: bool
 
     @property
@@ -100,13 +102,20 @@ async def delegation(ctx: Context, snapshot: ZoneSnapshot) -> Delegation:
         else:
             answering.append(seen.server)
     keys = any(seen.values for seen in await authority.ask_all(ctx, zone, "DNSKEY", chosen))
-    signed = bool(await dns01.resolve(ctx, zone, "DS"))
+    signed = await _signed(ctx, zone)
     if signed and not keys:
         troubles.append(
             f"the parent of {zone} says that it is signed (DS), and no server has its keys (DNSKEY): "
             "validating resolvers answer SERVFAIL"
         )
     return Delegation(given, expected, tuple(dict.fromkeys(answering)), tuple(troubles), signed, keys)
+
+
+async def _signed(ctx: Context, zone: str) -> bool | None:
+    try:
+        return bool(await dns01.resolve(ctx, zone, "DS"))
+    except UnreachableError:
+        return None
 
 
 def leaving_vercel(config: Config, servers: Sequence[str]) -> bool:
@@ -231,27 +240,33 @@ def delegation_checks(ctx: Context, found: Delegation) -> list[Check]:
     """Who serves the zone, and whether its signatures can be followed."""
     dnssec = [trouble for trouble in found.troubles if "(DS)" in trouble]
     others = [trouble for trouble in found.troubles if trouble not in dnssec]
-    state = "signed, with keys" if found.signed and found.keys else "signed" if found.signed else "not signed"
-    return [
-        check(
-            "delegated",
-            f"{ctx.config.dns.zone} is delegated to the servers that the provider feeds",
-            bool(found.given) and not others,
-            seen="; ".join(others) or f"{', '.join(found.answering)} answer for it",
-            vantage="parent zone and authoritative name servers",
-            at=ctx.now(),
-            advice="Correct the name servers at the registrar, or set dns.provider to where the zone is.",
-        ),
-        check(
-            "dnssec",
-            "resolvers that validate can follow the zone",
-            not dnssec,
-            seen="; ".join(dnssec) or state,
-            vantage="parent zone and authoritative name servers",
-            at=ctx.now(),
-            advice="Remove the DS record at the registrar and wait its TTL, or sign the zone.",
-        ),
-    ]
+    delegated = check(
+        "delegated",
+        f"{ctx.config.dns.zone} is delegated to the servers that the provider feeds",
+        bool(found.given) and not others,
+        seen="; ".join(others) or f"{', '.join(found.answering)} answer for it",
+        vantage="parent zone and authoritative name servers",
+        at=ctx.now(),
+        advice="Correct the name servers at the registrar, or set dns.provider to where the zone is.",
+    )
+    return [delegated, _dnssec(ctx, found, dnssec)]
+
+
+def _dnssec(ctx: Context, found: Delegation, troubles: Sequence[str]) -> Check:
+    question, vantage = "resolvers that validate can follow the zone", "parent zone"
+    if found.signed is None:
+        evidence = Evidence("the parent zone could not be asked for DS", vantage, ctx.now())
+        return Check("dnssec", question, CheckState.UNKNOWN, evidence, "Run again with a working resolver.")
+    state = "signed, with keys" if found.signed and found.keys else "not signed"
+    return check(
+        "dnssec",
+        question,
+        not troubles,
+        seen="; ".join(troubles) or state,
+        vantage=vantage,
+        at=ctx.now(),
+        advice="Remove the DS record at the registrar and wait its TTL, or sign the zone.",
+    )
 
 
 async def caa_check(ctx: Context) -> Check:

@@ -1,0 +1,36 @@
+"""A whole cutover and the whole way back among real servers, by the steps of a live run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.real.cutover_scene import NEW_API, NEW_WEB, OLD, PLATFORM, real_scene
+from wizard.phases import cutover
+from wizard.phases.cutover_flip import FlipStep
+from wizard.phases.prepare_dns_zone import DnsZone
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+async def test_nobody_notices_among_real_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with real_scene(tmp_path, monkeypatch) as scene:
+        bench, crowd = scene.bench, scene.crowd
+        for step in (DnsZone(scene.config), *cutover.steps(scene.config)):
+            turn = await bench.drive(step)
+            assert turn.done, f"{step.id}: {turn.story}"
+        there = crowd.requests
+        crowd.served.clear()
+        await crowd.until(there + 100)
+
+        assert crowd.failures == []
+        assert set(crowd.served) == {NEW_WEB, NEW_API}
+
+        await bench.undo(FlipStep(scene.config))
+        crowd.served.clear()
+        await crowd.until(crowd.requests + 100)
+
+        assert crowd.failures == []
+        assert set(crowd.served) == {PLATFORM, OLD}
+        assert crowd.requests > 1000
