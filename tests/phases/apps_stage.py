@@ -22,7 +22,7 @@ from wizard.rehearsal.world import RehearsalWorld
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
-SPEED = 600.0
+SPEED = 300.0
 
 
 @dataclass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wizard.clients.git import Delivery, DeliveryAnswer
     from wizard.config import App
 
-_ARRIVES_WITHIN = 180.0
+_ARRIVES_WITHIN = 900.0
 _CONVERGES_WITHIN = 600.0
 _AGAIN = 5.0
 _ANSWERS = {

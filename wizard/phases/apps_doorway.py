@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "/etc/dokploy/traefik/dynamic/dokploy-wizard-deploy.yml"
 PATH = "/api/deploy/"
-_SEEN_WITHIN = 600.0
+_SEEN_WITHIN = 900.0
 _ASK_AGAIN = 5.0
 _TTL = 300
 

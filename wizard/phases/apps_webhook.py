@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wizard.clients.git import GitClient, Hook
     from wizard.config import App
 
-_CERTIFICATE_WITHIN = 300.0
+_CERTIFICATE_WITHIN = 900.0
 _AGAIN = 5.0
 
 
