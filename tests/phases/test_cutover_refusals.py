@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 
 from tests.phases.cutover_stage import NEW_API, CutoverWorld, cutover_world
 from tests.rehearsal.small_stage import example
-from wizard.config import Config
+from wizard.config import Config, DnsProviderName
 from wizard.engine.plan import Ask, Failed, Plan, Refusal, Wait
 from wizard.phases import cutover
 from wizard.phases.cutover_certificates import CertificatesStep
 from wizard.phases.cutover_flip import FlipStep
 from wizard.phases.cutover_preflight import Preflight
 from wizard.phases.cutover_records import FlipRecord
+from wizard.phases.cutover_ttl import LowerTtl
 from wizard.phases.prepare_dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
 from wizard.rehearsal.dns_state import Row
 
@@ -221,3 +223,61 @@ async def test_a_way_back_over_a_third_value_is_refused(
 
         assert isinstance(plan.hold, Failed) and plan.hold.refusal is Refusal.THIRD_VALUE
         assert "198.51.100.99" in plan.hold.why
+
+
+def by_hand(**cutover: Any) -> Config:
+    config = quick(cutover=replace(example().cutover, **cutover))
+    return replace(config, dns=replace(config.dns, provider=DnsProviderName.MANUAL))
+
+
+async def test_a_gap_under_hsts_needs_the_zone_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = by_hand(allow_certificate_gap=True)
+    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
+        world.stage.visitors.rate = 0
+
+        plan = await world.bench.plan(CertificatesStep(config))
+
+        assert isinstance(plan.hold, Ask) and plan.hold.question.typed == "shop.example"
+        assert "Strict-Transport-Security: max-age=63072000" in plan.hold.question.text
+        world.bench.progress.answers[plan.hold.question.id] = "shop.example"
+        assert (await world.bench.plan(CertificatesStep(config))).hold is None
+
+
+async def test_without_proofs_and_without_leave_for_a_gap_nothing_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = by_hand()
+    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
+        world.stage.visitors.rate = 0
+
+        plan = await world.bench.plan(CertificatesStep(config))
+
+        assert isinstance(plan.hold, Failed) and plan.hold.refusal is Refusal.NOT_READY
+        assert "edited by hand" in plan.hold.why
+
+
+async def test_a_person_gets_the_exact_lines_to_type_and_the_servers_are_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = by_hand(allow_certificate_gap=True)
+    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
+        world.stage.visitors.rate = 0
+        await world.bench.drive(DnsZone(config))
+        step = LowerTtl(config)
+
+        plan = await world.bench.plan(step)
+
+        assert isinstance(plan.hold, Ask) and not plan.hold.question.default
+        text = plan.hold.question.text
+        assert "www.shop.example  A  198.51.100.76 (TTL 120)  →  198.51.100.76 (TTL 60)" in text
+
+        async def type_them() -> None:
+            await asyncio.sleep(0.2)
+            for label, value in (("@", "198.51.100.76"), ("www", "198.51.100.76"), ("api", "198.51.100.20")):
+                world.zone.put(label, "A", 60, (value,))
+                await asyncio.sleep(0.1)
+
+        hands = asyncio.create_task(type_them())
+        turn = await world.bench.drive(step, {plan.hold.question.id: "begin"})
+        await hands
+        assert turn.done, turn.story

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wizard.clock import moment_text
 from wizard.config import AppKind
 from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import NOTHING, Change, Failed, Kind, Plan, Refusal, Wait
+from wizard.engine.plan import NOTHING, Ask, Change, Failed, Kind, Plan, Question, Refusal, Wait
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import certificate_panel as panels
 from wizard.phases import dns01
@@ -28,6 +28,7 @@ from wizard.phases.certificate_records import (
     StagingRecord,
     key_secret,
 )
+from wizard.phases.cutover_hsts import strict
 from wizard.phases.cutover_proof import ProofStep
 from wizard.phases.hosts import server_record
 
@@ -41,6 +42,7 @@ _DAY = 86400.0
 _FRESH_FOR = 14 * _DAY
 _SETTLES_WITHIN = 180.0
 _ASK_AGAIN = 5.0
+_GAP = "cutover.certificates/gap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class Facts:
     proof: dns01.Ability
     gap_allowed: bool
     now: float
+    strict: tuple[str, ...] = ()
+    """Sentences: names whose visitors could not get past a warning."""
+    gap_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +95,23 @@ class CertificatesStep(Step[Facts]):
 
     def __init__(self, config: Config) -> None:
         self.apps = tuple(app for app in config.apps if app.domains)
+        self.zone = config.dns.zone
 
     async def observe(self, ctx: Context) -> Facts:
         views = {
             server: await panels.look_at(ctx, server) for server in dict.fromkeys(a.server for a in self.apps)
         }
+        names = tuple(name for app in self.apps for name in app.domains)
+        proof, gap = await dns01.ability(ctx), ctx.config.cutover.allow_certificate_gap
         return Facts(
             apps=tuple([await self._state(ctx, app, views[app.server]) for app in self.apps]),
             failures=ctx.saved.load("failures", FailureLedger) or FailureLedger(),
-            forbidden=await dns01.forbidden(ctx, tuple(name for app in self.apps for name in app.domains)),
-            proof=await dns01.ability(ctx),
-            gap_allowed=ctx.config.cutover.allow_certificate_gap,
+            forbidden=await dns01.forbidden(ctx, names),
+            proof=proof,
+            gap_allowed=gap,
             now=ctx.now(),
+            strict=await strict(ctx, names) if gap and not proof.possible else (),
+            gap_typed=_GAP in ctx.answers,
         )
 
     async def _state(self, ctx: Context, app: App, view: panels.PanelView) -> AppState:
@@ -181,7 +191,7 @@ class CertificatesStep(Step[Facts]):
         note = "Visitors meet a certificate warning from the flip until settle.renewal has ordered one."
         return Plan(tuple(changes), notes=(note,))
 
-    def _hold(self, facts: Facts, needed: Sequence[AppState]) -> Failed | Wait | None:
+    def _hold(self, facts: Facts, needed: Sequence[AppState]) -> Failed | Wait | Ask | None:
         if not needed:
             return None
         if facts.forbidden:
@@ -192,7 +202,7 @@ class CertificatesStep(Step[Facts]):
             )
         if not facts.proof.possible:
             if facts.gap_allowed:
-                return None
+                return self._past_strictness(facts)
             ways = (
                 "Use a DNS provider with an API, or copy your own certificate to the panel.",
                 "Set cutover.allow_certificate_gap = true to accept that visitors meet a warning "
@@ -209,6 +219,16 @@ class CertificatesStep(Step[Facts]):
             f"the certificate authority refused {LIMIT} times within an hour "
             f"(last: {facts.failures.tries[-1].why}); another try before would run into its limits",
         )
+
+    def _past_strictness(self, facts: Facts) -> Ask | None:
+        """A gap under HSTS is an outage: only the zone's name, typed, opens the way."""
+        if not facts.strict or facts.gap_typed:
+            return None
+        text = (
+            "Between the flip and the first certificate browsers will refuse these names, and nobody can "
+            f"click past it: {'; '.join(facts.strict)}. Type the zone's name to go on all the same."
+        )
+        return Ask(Question(_GAP, text, typed=self.zone, why="a certificate cannot exist before the move"))
 
     async def apply(self, change: Change, ctx: Context) -> None:
         word, _, name = change.key.partition(".")
