@@ -9,11 +9,11 @@ from wizard.engine.step import Context
 from wizard.errors import UnreachableError
 from wizard.phases import dns01
 
-PRELOADED = frozenset(
-    ("android", "app", "bank", "boo", "channel", "chrome", "dad", "day", "dev", "eat", "esq", "fly", "foo")
-    + ("gle", "gmail", "google", "ing", "insurance", "meet", "meme", "mov", "new", "nexus", "page", "phd")
-    + ("play", "prof", "rsvp", "search", "youtube", "zip")
-)
+PRELOADED = frozenset({
+    "android", "app", "bank", "boo", "channel", "chrome", "dad", "day", "dev", "eat", "esq", "fly", "foo",
+    "gle", "gmail", "google", "ing", "insurance", "meet", "meme", "mov", "new", "nexus", "page", "phd",
+    "play", "prof", "rsvp", "search", "youtube", "zip",
+})  # fmt: skip
 """Top-level domains that browsers carry in their list as a whole (Chromium's preload list)."""
 _AGE = re.compile(r"max-age\s*=\s*\"?(\d+)", re.IGNORECASE)
 
