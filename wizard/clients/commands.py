@@ -14,11 +14,15 @@ from wizard import host_tools
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`login` runs it as the login user even where others go through sudo."""
+    """`login` runs it as the login user even where others go through sudo.
+
+    `repeatable` says that running it again does no harm: it only looks, or it brings about the same.
+    """
 
     argv: tuple[str, ...]
     stdin: bytes = b""
     login: bool = False
+    repeatable: bool = False
 
     def line(self, *, sudo: bool = False) -> str:
         prefix = ("sudo", "-n", "--") if sudo and not self.login else ()
@@ -63,6 +67,20 @@ def command(*argv: str, stdin: bytes | str = b"") -> Command:
     return Command(argv, stdin.encode() if isinstance(stdin, str) else stdin)
 
 
+def look(*argv: str, stdin: bytes | str = b"") -> Command:
+    """A command that only looks."""
+    return replace(command(*argv, stdin=stdin), repeatable=True)
+
+
+same = look
+"""A command that brings about the same each time."""
+
+
+def _looking(one: Command, *words: str) -> Command:
+    """`one`, repeatable if the first or second word behind the program's name is one of `words`."""
+    return replace(one, repeatable=not set(words).isdisjoint(one.argv[1:3]))
+
+
 def pipe(*commands: Command, into: str = "", source: str = "") -> Pipe:
     return Pipe(commands, into, source)
 
@@ -78,20 +96,20 @@ def script(
 
 
 def read_file(path: str) -> Command:
-    return command("cat", "--", path)
+    return look("cat", "--", path)
 
 
 def receive_file(path: str, content: bytes) -> Command:
     """Write `content` to a file of mode 0600 (its folder must exist)."""
-    return command("dd", f"of={path}", "status=none", "bs=64K", stdin=content)
+    return same("dd", f"of={path}", "status=none", "bs=64K", stdin=content)
 
 
 def empty_private_file(path: str) -> Command:
-    return command("install", "-D", "-m", "0600", "/dev/null", path)
+    return same("install", "-D", "-m", "0600", "/dev/null", path)
 
 
 def change_mode(path: str, mode: int) -> Command:
-    return command("chmod", f"{mode:04o}", path)
+    return same("chmod", f"{mode:04o}", path)
 
 
 def move_file(source: str, target: str) -> Command:
@@ -104,11 +122,11 @@ def copy_file(source: str, target: str) -> Command:
 
 
 def make_folder(path: str, mode: int = 0o700) -> Command:
-    return command("install", "-d", "-m", f"{mode:04o}", path)
+    return same("install", "-d", "-m", f"{mode:04o}", path)
 
 
 def remove_file(path: str) -> Command:
-    return command("rm", "-f", "--", path)
+    return same("rm", "-f", "--", path)
 
 
 def remove_tree(path: str) -> Command:
@@ -116,12 +134,12 @@ def remove_tree(path: str) -> Command:
 
 
 def checksums(*paths: str) -> Command:
-    return command("sha256sum", "--", *paths)
+    return look("sha256sum", "--", *paths)
 
 
 def disk_free(path: str) -> Command:
     """Second line, fourth column: KiB available."""
-    return command("df", "-Pk", path)
+    return look("df", "-Pk", path)
 
 
 # The machine
@@ -129,54 +147,54 @@ def disk_free(path: str) -> Command:
 
 def connection_addresses() -> Command:
     """``client-address client-port server-address server-port`` of the very connection it runs on."""
-    return Command(("printenv", "SSH_CONNECTION"), login=True)
+    return Command(("printenv", "SSH_CONNECTION"), login=True, repeatable=True)
 
 
 def cloud_init_wait() -> Command:
     """Exit 0 done, 1 failed, 2 done with recoverable errors."""
-    return command("cloud-init", "status", "--wait")
+    return look("cloud-init", "status", "--wait")
 
 
 def cloud_init_status() -> Command:
-    return command("cloud-init", "status")
+    return look("cloud-init", "status")
 
 
 def list_folder(path: str) -> Command:
-    return command("ls", "-A", "--", path)
+    return look("ls", "-A", "--", path)
 
 
 def listening_ports() -> Command:
-    return command("ss", "-Hltn")
+    return look("ss", "-Hltn")
 
 
 def seconds_since_epoch() -> Command:
     """Seconds since the epoch by the host's own clock."""
-    return command("date", "+%s")
+    return look("date", "+%s")
 
 
 def memory() -> Command:
-    return command("cat", "/proc/meminfo")
+    return look("cat", "/proc/meminfo")
 
 
 def processors() -> Command:
-    return command("nproc")
+    return look("nproc")
 
 
 def virtualisation() -> Command:
     """Kind of container we are in; "none" (exit 1) in a machine of its own."""
-    return command("systemd-detect-virt", "--container")
+    return look("systemd-detect-virt", "--container")
 
 
 def addresses() -> Command:
-    return command("ip", "-json", "address", "show")
+    return look("ip", "-json", "address", "show")
 
 
 def routes() -> Command:
-    return command("ip", "-json", "-4", "route", "show")
+    return look("ip", "-json", "-4", "route", "show")
 
 
 def sshd_settings() -> Command:
-    return command("sshd", "-T")
+    return look("sshd", "-T")
 
 
 def make_host_key(path: str) -> Command:
@@ -188,7 +206,7 @@ def reload_ssh() -> Command:
 
 
 def systemctl(*words: str) -> Command:
-    return command("systemctl", *words)
+    return _looking(command("systemctl", *words), "is-enabled", "is-active")
 
 
 # Host tools
@@ -197,37 +215,37 @@ def systemctl(*words: str) -> Command:
 def probe(seconds: int, targets: tuple[tuple[str, int], ...]) -> Command:
     """The tool comes on standard input: nothing is left on the host."""
     words = [word for address, port in targets for word in (address, str(port))]
-    return Command(("sh", "-s", "--", str(seconds), *words), host_tools.text("dw-probe").encode(), login=True)
+    return Command(("sh", "-s", "--", str(seconds), *words), host_tools.text("dw-probe").encode(), True, True)
 
 
 def job(verb: str, name: str, *words: str) -> Command:
-    return command(host_tools.path("dw-job"), verb, name, *words)
+    return _looking(command(host_tools.path("dw-job"), verb, name, *words), "status")
 
 
 def start_job(name: str, content: str) -> Command:
-    return job("start", name, str(len(content.encode()))).with_stdin(content)
+    return replace(job("start", name, str(len(content.encode()))).with_stdin(content), repeatable=True)
 
 
 def deadman(verb: str, name: str, *words: str) -> Command:
-    return command(host_tools.path("dw-deadman"), verb, name, *words)
+    return _looking(command(host_tools.path("dw-deadman"), verb, name, *words), "status")
 
 
 # Firewall
 
 
 def ufw(*words: str) -> Command:
-    return command("ufw", *words)
+    return _looking(command("ufw", *words), "status", "show")
 
 
 def nft(*words: str, stdin: str = "") -> Command:
-    return command("nft", *words, stdin=stdin)
+    return _looking(command("nft", *words, stdin=stdin), "list")
 
 
 # Docker
 
 
 def docker(*words: str) -> Command:
-    return command("docker", *words)
+    return _looking(command("docker", *words), "ps", "info", "logs", "inspect", "ls")
 
 
 def docker_info() -> Command:
@@ -294,7 +312,7 @@ def clear_volume(volume: str) -> Command:
 
 def volume_manifest(volume: str) -> Command:
     """``files COUNT bytes SIZE digest SHA256``; nothing is left on the host."""
-    return command("sh", "-s", "--", "manifest", volume_path(volume), stdin=host_tools.text("dw-volume"))
+    return look("sh", "-s", "--", "manifest", volume_path(volume), stdin=host_tools.text("dw-volume"))
 
 
 def create_volume(volume: str, labels: tuple[tuple[str, str], ...] = ()) -> Command:

@@ -37,6 +37,7 @@ __all__ = [
 _KEEP = 4 << 20
 _CHUNK = 64 << 10
 _CONNECT_TRIES = 3
+_CUT_TRIES = 3
 _LEAST_TIMEOUT = 6.0
 _AWAY_LIMIT = 600.0
 _AWAY_NAP = 10.0
@@ -52,7 +53,8 @@ class CommandError(WizardError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`exit_status` None: the connection was lost, so whether and how it ended is unknown.
+    """`exit_status` None: the connection was lost, so whether and how it ended is unknown; `run` never
+    returns that.
 
     Output beyond 4 MiB is left out in the middle; `left_out` counts those bytes.
     """
@@ -65,6 +67,10 @@ class Result:
     @property
     def ok(self) -> bool:
         return self.exit_status == 0
+
+
+class CutError(UnreachableError):
+    """The connection was lost while a command ran: it may or may not have come to its end."""
 
 
 class JobState:
@@ -149,8 +155,19 @@ class HostClient:
     async def run(self, command: Command, *, timeout: float = 120.0, check: bool = True) -> Result:
         """Run it to its end. `timeout` is in real seconds; it does not end the command on the host.
 
-        With `check` raises CommandError for an exit status other than 0, UnreachableError if unknown.
+        One that may be repeated is, when its connection is lost. Raises CutError if its end stays unknown,
+        and with `check` CommandError for an exit status other than 0.
         """
+        for attempt in range(1, _CUT_TRIES + 1):
+            result = await self._once(command, timeout)
+            if result.exit_status is not None:
+                return self.checked(command, result) if check else result
+            if not command.repeatable or attempt == _CUT_TRIES:
+                break
+            await self._clock.sleep(float(attempt))
+        raise CutError(f"The connection to {self.name} was lost during {' '.join(command.argv[:3])}")
+
+    async def _once(self, command: Command, timeout: float) -> Result:
         out, err = _Bounded(_KEEP), _Bounded(_KEEP)
         process = await self._start(command)
         try:
@@ -166,20 +183,17 @@ class HostClient:
             ) from error
         finally:
             process.close()
-        result = Result(
+        return Result(
             process.exit_status if process.exit_signal is None else 128,
             out.text(),
             err.text(),
             out.left_out + err.left_out,
         )
-        return self.checked(command, result) if check else result
 
     def checked(self, command: Command, result: Result) -> Result:
         if result.ok:
             return result
         what = " ".join(command.argv[:3])
-        if result.exit_status is None:
-            raise UnreachableError(f"The connection to {self.name} was lost during {what}")
         said = redact((result.stderr or result.stdout).strip()[-600:])
         raise CommandError(
             f"{what} failed on {self.name} with exit status {result.exit_status}",
@@ -229,10 +243,17 @@ class HostClient:
         """Write a file whole or not at all; its folder is made if it is missing."""
         data = content.encode() if isinstance(content, str) else content
         fresh = f"{path}.dw-new"
-        await self.run(commands.empty_private_file(fresh))
-        await self.run(commands.receive_file(fresh, data))
-        await self.run(commands.change_mode(fresh, mode))
-        await self.run(commands.move_file(fresh, path))
+        for attempt in range(1, _CUT_TRIES + 1):
+            await self.run(commands.empty_private_file(fresh))
+            await self.run(commands.receive_file(fresh, data))
+            await self.run(commands.change_mode(fresh, mode))
+            try:
+                await self.run(commands.move_file(fresh, path))
+                return
+            except CutError:
+                # Whether it was moved is not known: the same content again settles it.
+                if attempt == _CUT_TRIES:
+                    raise
 
     async def install_tools(self) -> None:
         """Put dw-job and dw-deadman on the host unless the very same are there."""

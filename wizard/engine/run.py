@@ -18,7 +18,7 @@ from wizard.engine.order import needed_by, of_phase, ready
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
 from wizard.engine.progress import Progress
 from wizard.engine.step import Phase, Step
-from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_until_settled, make, take_turn
+from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_until_settled, insist, make, take_turn
 from wizard.engine.waiting import WaitingRoom
 from wizard.errors import UsageError, WizardError
 from wizard.redact import redact
@@ -301,20 +301,9 @@ class Engine:
             )
 
     async def _undo_one(self, step: Step[Any]) -> Result:
-        ctx = self._desk.context(step)
         self._desk.waiting.begin(step.id)
         try:
-            plan = await step.undo(ctx)
-            self.bus.publish(Planned(self._desk.now(), step.id, plan))
-            if isinstance(plan.hold, Failed):
-                self._set(step, StepState.FAILED, plan.hold.why, ways=plan.hold.ways)
-                return Result.FAILED
-            if plan.changes:
-                await approve(step, plan, self._desk)
-            for change in plan.changes:
-                await make(step, change, ctx, self._desk)
-            self._set(step, StepState.UNDONE)
-            return Result.DONE
+            return await insist(step, self._desk, lambda: self._take_back(step))
         except Declined:
             return Result.WAITING
         except Stopped:
@@ -324,6 +313,20 @@ class Engine:
             return Result.FAILED
         finally:
             self._desk.waiting.end(step.id)
+
+    async def _take_back(self, step: Step[Any]) -> Result:
+        ctx = self._desk.context(step)
+        plan = await step.undo(ctx)
+        self.bus.publish(Planned(self._desk.now(), step.id, plan))
+        if isinstance(plan.hold, Failed):
+            self._set(step, StepState.FAILED, plan.hold.why, ways=plan.hold.ways)
+            return Result.FAILED
+        if plan.changes:
+            await approve(step, plan, self._desk)
+        for change in plan.changes:
+            await make(step, change, ctx, self._desk)
+        self._set(step, StepState.UNDONE)
+        return Result.DONE
 
 
 @contextlib.asynccontextmanager

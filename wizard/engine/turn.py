@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from wizard import voice
@@ -12,7 +13,7 @@ from wizard.engine import journal
 from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState
 from wizard.engine.context import StepContext
-from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Planned, jsonable
+from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Output, Planned, jsonable
 from wizard.engine.operator import Operator
 from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Wait
 from wizard.engine.progress import Progress
@@ -24,6 +25,8 @@ from wizard.world import World
 
 T = TypeVar("T")
 _TRIES = 4
+"""Without an answer and without a change made in between."""
+_MOST_TRIES = 12
 _LEAST_NAP = 1.0
 _SOON = 30.0
 _SOON_TRIES = 6
@@ -53,7 +56,12 @@ class Desk:
     gate: asyncio.Event
     """Set while changes may begin; cleared by pause."""
     stopping: asyncio.Event
-    changes: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    """How many changes each step has made."""
+
+    @property
+    def changes(self) -> int:
+        return self.made.total()
 
     def now(self) -> float:
         return self.world.clock.now()
@@ -69,17 +77,30 @@ async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = 
     """
     ctx = desk.context(step)
     voice.listen(ctx.output)
-    for attempt in range(1, _TRIES + 1):
+    try:
+        return await insist(step, desk, lambda: _turn(step, ctx, desk, interrupted))
+    except UnreachableError as error:
+        return Failed(redact(str(error)), (_CHECK_NETWORK,))
+    except WizardError as error:
+        why = " · ".join(part for part in (error.what, error.why) if part)
+        return Failed(redact(why), (error.next,) if error.next else ())
+
+
+async def insist(step: Step[Any], desk: Desk, work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, which begins by looking, and do it again while no answer comes: a few times, and anew
+    after each change that was made. Raises UnreachableError in the end."""
+    lost = 0
+    for tried in range(1, _MOST_TRIES + 1):
+        made = desk.made[step.id]
         try:
-            return await _turn(step, ctx, desk, interrupted)
+            return await work()
         except UnreachableError as error:
-            if attempt == _TRIES:
-                return Failed(redact(str(error)), (_CHECK_NETWORK,))
-            ctx.output(f"{error} — trying again ({attempt} of {_TRIES - 1})")
-            await desk.world.clock.sleep(2.0**attempt)
-        except WizardError as error:
-            why = " · ".join(part for part in (error.what, error.why) if part)
-            return Failed(redact(why), (error.next,) if error.next else ())
+            lost = 1 if desk.made[step.id] > made else lost + 1
+            if lost == _TRIES or tried == _MOST_TRIES:
+                raise
+            again = f"{error} — trying again ({lost} of {_TRIES - 1})"
+            desk.bus.publish(Output(desk.now(), step.id, redact(again)))
+            await desk.world.clock.sleep(2.0**lost)
     raise AssertionError("unreachable")
 
 
@@ -160,7 +181,7 @@ async def make(step: Step[Any], change: Change, ctx: StepContext, desk: Desk) ->
             )
         desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "failed", why))
         raise
-    desk.changes += 1
+    desk.made[step.id] += 1
     desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="applied")
     desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "applied"))
 
