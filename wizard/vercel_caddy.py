@@ -18,6 +18,9 @@ from wizard.clients.vercel.models import ProjectDomain
 from wizard.vercel_json import Condition, HeaderRule, PathRule, VercelJson
 from wizard.vercel_paths import PathPattern, UntranslatableError, destination, pattern
 
+_HAS_QUERY = "expression `{query} != ''`"
+_NO_FILE = "not file {path} {path}.html {path}/index.html"
+
 
 @dataclass(frozen=True, slots=True)
 class Untranslated:
@@ -45,11 +48,20 @@ def caddyfile(found: VercelJson, more: Sequence[PathRule] = ()) -> Translation:
     for number, rule in enumerate((*found.redirects, *more), 1):
         _attempt(parts, lost, rule.source, partial(_redirect, number, rule))
     parts += _slashes(found)
+    taken: tuple[str, ...] = ()
     for number, rule in enumerate(found.rewrites, 1):
-        _attempt(parts, lost, rule.source, partial(_rewrite, number, rule))
+        kept = len(parts)
+        _attempt(parts, lost, rule.source, partial(_checked, number, rule, taken))
+        if len(parts) > kept:
+            taken += _taken(rule)
     if found.clean_urls:
         parts.append("try_files {path} {path}.html {path}/index.html")
     return Translation("\n".join(parts) + "\n" if parts else "", len(parts), tuple(lost))
+
+
+def _checked(number: int, rule: PathRule, taken: tuple[str, ...]) -> str:
+    _taken(rule)
+    return _rewrite(number, rule, taken)
 
 
 def _attempt(parts: list[str], lost: list[Untranslated], source: str, make: Callable[[], str]) -> None:
@@ -94,16 +106,31 @@ def _header(number: int, rule: HeaderRule) -> str:
 def _redirect(number: int, rule: PathRule) -> str:
     """Vercel passes a query on, unless the destination has one of its own."""
     name = f"redirect{number}"
-    text, found = _matcher(name, rule.source, rule.conditions)
+    found = pattern(rule.source)
     target = destination(rule.destination, found, _group(name))
-    query = "" if "?" in rule.destination else "{http.request.uri.prefixed_query}"
-    return f"{text}\nredir @{name} {_quoted(target + query)} {rule.status}"
+    if "?" in rule.destination:
+        text, _ = _matcher(name, rule.source, rule.conditions)
+        return f"{text}\nredir @{name} {_quoted(target)} {rule.status}"
+
+    def matcher(one: str, more: tuple[str, ...]) -> str:
+        return _matcher(one, rule.source, rule.conditions, *more)[0]
+
+    return _leading(name, matcher, target, rule)
 
 
-def _rewrite(number: int, rule: PathRule) -> str:
+def _leading(name: str, matcher: Callable[[str, tuple[str, ...]], str], target: str, rule: PathRule) -> str:
+    """Two redirects: one for requests with a query, which goes along, and one for those without."""
+    queried, asked = f"{name}q", target.replace(f"{{re.{name}.", f"{{re.{name}q.")
+    return (
+        f"{matcher(queried, (_HAS_QUERY,))}\nredir @{queried} {_quoted(asked + '?{query}')} {rule.status}\n"
+        f"{matcher(name, ())}\nredir @{name} {_quoted(target)} {rule.status}"
+    )
+
+
+def _rewrite(number: int, rule: PathRule, before: tuple[str, ...]) -> str:
+    """`before`: conditions under which an earlier rule to another server takes the request."""
     name = f"rewrite{number}"
-    missing = "not file {path} {path}.html {path}/index.html"
-    text, found = _matcher(name, rule.source, rule.conditions, missing)
+    text, found = _matcher(name, rule.source, rule.conditions, _NO_FILE, *before)
     group = _group(name)
     parts = urlsplit(rule.destination)
     if not parts.scheme:
@@ -116,20 +143,33 @@ def _rewrite(number: int, rule: PathRule) -> str:
     )
 
 
+def _taken(rule: PathRule) -> tuple[str, ...]:
+    """What later rewrites must not match: `rewrite` comes before `handle`, whatever their order here."""
+    found = pattern(rule.source)
+    if not urlsplit(rule.destination).scheme:
+        return ()
+    if rule.conditions or found.unless:
+        raise UntranslatableError(f"{rule.source}: a rewrite to another server under conditions")
+    return (f"not path_regexp {_quoted(found.regex)}",)
+
+
 def _slashes(found: VercelJson) -> list[str]:
-    query = "{http.request.uri.prefixed_query}"
-    parts: list[str] = []
+    pairs: list[tuple[str, str, str]] = []
     if found.clean_urls:
-        parts.append(
-            f"@html path_regexp html ^(.*?)(?:/index)?\\.html$\nredir @html {{re.html.1}}{query} 308"
-        )
+        pairs += [("index", r"^(.*/)index\.html$", ""), ("html", r"^(.+)\.html$", "")]
     if found.trailing_slash is False:
-        parts.append(f"@slash path_regexp slash ^(.+)/$\nredir @slash {{re.slash.1}}{query} 308")
+        pairs.append(("slash", "^(.+)/$", ""))
     if found.trailing_slash is True:
-        parts.append(
-            f"@noslash path_regexp noslash ^(.*/[^./]+)$\nredir @noslash {{re.noslash.1}}/{query} 308"
-        )
-    return parts
+        pairs.append(("noslash", "^(.*/[^./]+)$", "/"))
+    return [_slash(name, regex, tail) for name, regex, tail in pairs]
+
+
+def _slash(name: str, regex: str, tail: str) -> str:
+    def matcher(one: str, more: tuple[str, ...]) -> str:
+        lines = (f"path_regexp {one} {_quoted(regex)}", *more)
+        return f"@{one} {{\n" + "\n".join(f"\t{line}" for line in lines) + "\n}"
+
+    return _leading(name, matcher, f"{{re.{name}.1}}{tail}", PathRule(regex, "", 308))
 
 
 def _quoted(text: str) -> str:

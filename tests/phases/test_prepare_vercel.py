@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.phases.context import Turn
+from tests.real.acme_servers import free_ports, needs, running
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from tests.shared import shared_dir
 from wizard import vercel_json
@@ -234,33 +234,73 @@ async def test_the_real_file_in_the_repository_is_found_and_kept_translated(tmp_
         assert lost == ["file.ignoreCommand"]
 
 
-def test_a_real_caddy_takes_every_form(tmp_path: Path) -> None:
-    """Adapted by the server itself: an unknown directive or pattern would be refused."""
-    if shutil.which("caddy") is None:
-        pytest.skip("there is no caddy here")
-    everything = VercelJson(
-        redirects=(
-            PathRule("/blog/:slug", "/posts/:slug", 308),
-            PathRule("/a/(\\d+)", "https://x.example/$1", 307),
-        ),
-        rewrites=(PathRule("/proxy/:path*", "https://api.example/v1/:path*"), *openmates().rewrites),
-        headers=(*openmates().headers, HeaderRule("/:path*", (("X-Frame-Options", "DENY"),))),
-        clean_urls=True,
-        trailing_slash=False,
-    )
-    made = caddyfile(everything)
+EVERY_FORM = VercelJson(
+    redirects=(
+        PathRule("/blog/:slug", "/posts/:slug", 308),
+        PathRule("/a/(\\d+)", "https://x.example/$1", 307),
+        PathRule("/q", "/r?own=1", 308),
+    ),
+    rewrites=(
+        PathRule("/proxy/:path*", "http://127.0.0.1:UPSTREAM/:path*"),
+        PathRule("/dev/:path*", "/"),
+        PathRule("/((?!_app|docs).*)", "/"),
+    ),
+    headers=(
+        HeaderRule("/sw.js", (("Cache-Control", "no-store"), ("Clear-Site-Data", '"cache"'))),
+        HeaderRule("/_app/immutable/(.*)", (("Cache-Control", "max-age=31536000, immutable"),)),
+    ),
+    clean_urls=True,
+    trailing_slash=False,
+)
+ASKED = (
+    ("/", 200, "home"),
+    ("/dev/x/y", 200, "home"),
+    ("/anything", 200, "home"),
+    ("/docs/none", 404, ""),
+    ("/_app/none.js", 404, ""),
+    ("/about", 200, "about"),
+    ("/proxy/k/l?z=1", 200, "upstream /k/l?z=1"),
+    ("/blog/one?q=1", 308, "/posts/one?q=1"),
+    ("/blog/two", 308, "/posts/two"),
+    ("/a/12", 307, "https://x.example/12"),
+    ("/a/x", 200, "home"),
+    ("/q?z=1", 308, "/r?own=1"),
+    ("/about.html?x=1", 308, "/about?x=1"),
+    ("/index.html", 308, "/"),
+    ("/about/", 308, "/about"),
+)
+
+
+@pytest.mark.real
+async def test_a_real_caddy_answers_as_vercel_did(tmp_path: Path) -> None:
+    needs("caddy")
+    site = tmp_path / "site"
+    (site / "_app/immutable").mkdir(parents=True)
+    files = {"index.html": "home", "about.html": "about", "sw.js": "sw", "_app/immutable/a.js": "a"}
+    for name, text in files.items():
+        (site / name).write_text(text)
+    port, upstream = free_ports(2)
+    made = caddyfile(EVERY_FORM)
     assert made.lost == ()
-    path = tmp_path / "Caddyfile"
-    path.write_text(":8080 {\nroot * /srv\nfile_server\n" + made.caddyfile + "}\n")
-    told = subprocess.run(
-        ["caddy", "validate", "--adapter", "caddyfile", "--config", str(path)],
-        capture_output=True,
-        text=True,
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "XDG_DATA_HOME": str(tmp_path)},
-        timeout=60,
-        check=False,
+    snippet = made.caddyfile.replace("UPSTREAM", str(upstream))
+    (tmp_path / "Caddyfile").write_text(
+        "{\nadmin off\nauto_https off\n}\n"
+        f":{upstream} {{\nrespond `upstream {{http.request.uri}}`\n}}\n"
+        f":{port} {{\nroot * {site}\nfile_server\n{snippet}}}\n"
     )
-    assert told.returncode == 0, told.stderr[-800:]
+    command = ("caddy", "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile")
+    env = {"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    base = f"http://127.0.0.1:{port}"
+    async with running(*command, port=port, env=env), httpx.AsyncClient(base_url=base) as client:
+        seen = []
+        for path, _, _ in ASKED:
+            answer = await client.get(path)
+            told = answer.headers.get("location", "") or (answer.text if answer.status_code == 200 else "")
+            seen.append((path, answer.status_code, told))
+        assert tuple(seen) == ASKED
+        worker = await client.get("/sw.js")
+        assert worker.headers["clear-site-data"] == '"cache"' and worker.text == "sw"
+        assert "immutable" in (await client.get("/_app/immutable/a.js")).headers["cache-control"]
 
 
 # Patterns

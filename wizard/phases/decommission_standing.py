@@ -16,6 +16,7 @@ from wizard.phases.prepare_vercel_records import VercelRecord, vercel_record
 
 if TYPE_CHECKING:
     from wizard.clients.vercel.models import Project, Variable
+    from wizard.endpoints import SocketAddress
 
 T = TypeVar("T")
 DAY = 86_400.0
@@ -120,23 +121,36 @@ def names_of(config: Config, wanted: VercelProject) -> tuple[str, ...]:
     return config.app(wanted.app).domains
 
 
+def _addresses(ctx: Context, wanted: VercelProject) -> frozenset[str]:
+    """Of the new host, in the spelling of records."""
+    from wizard.dns.wire import canonical
+
+    server = server_record(ctx, ctx.config.app(wanted.app).server)
+    own = {canonical("A", server.ipv4)} if server.ipv4 else set()
+    return frozenset(own | ({canonical("AAAA", server.ipv6)} if server.ipv6 else set()))
+
+
 async def caches(
     ctx: Context, wanted: VercelProject, found: VercelRecord | None
 ) -> tuple[tuple[str, ...], bool]:
-    """Caches that still hand out an old address, as sentences; and whether none answered at all."""
+    """Caches that still hand out an old address, as sentences; and whether none answered at all.
+
+    Those that filter are left out: what they answer says nothing about age.
+    """
     resolvers = ctx.world.endpoints.resolvers
     if resolvers is None:
         from wizard.dns.resolvers import packaged
 
-        targets = tuple((one.name, one.address) for one in packaged() if not one.over_https)
+        targets = tuple(
+            (one.name, one.address) for one in packaged() if not one.over_https and not one.filtered
+        )
     else:
-        targets = tuple((one.name, one.address) for one in resolvers)
-    server = server_record(ctx, ctx.config.app(wanted.app).server)
-    ours = {server.ipv4, server.ipv6} - {""}
+        targets = tuple((one.name, one.address) for one in resolvers if not one.filtered)
+    ours = _addresses(ctx, wanted)
 
-    async def ask(name: str, resolver: str, address: object) -> tuple[bool, str]:
+    async def ask(name: str, resolver: str, address: SocketAddress) -> tuple[bool, str]:
         try:
-            reply = await ctx.world.dns.ask(address, name, "A", timeout=ctx.world.clock.real(3.0))  # type: ignore[arg-type]
+            reply = await ctx.world.dns.ask(address, name, "A", timeout=ctx.world.clock.real(3.0))
         except UnreachableError:
             return False, ""
         seen = [one.value for one in reply.answers if one.type == "A"]
@@ -156,8 +170,7 @@ async def zone(
     from wizard.phases import cutover_authority as authority
 
     old = {address for config in (found.configs if found else ()) for address in config.ipv4}
-    server = server_record(ctx, ctx.config.app(wanted.app).server)
-    ours = {server.ipv4, server.ipv6} - {""}
+    ours = _addresses(ctx, wanted)
     said: list[str] = []
     servers = await authority.servers(ctx)
     for name in names_of(ctx.config, wanted):

@@ -73,11 +73,13 @@ async def _project(
     configs = asyncio.gather(
         *(optional(f"DNS of {name}", _some(client, name, project), None) for name in names)
     )
-    user, aliases, variables, environments, built, redirects, routes, rules = await asyncio.gather(
+    user, aliases, variables, environments = await asyncio.gather(
         optional("account", _user(client), None),
         optional("aliases", client.aliases(project), ()),
         client.variables(project),
         optional("environments", client.environments(project), ()),
+    )
+    built, redirects, routes, rules = await asyncio.gather(
         optional("deployment", client.built(project), None),
         optional("dashboard redirects", client.redirects(project), ()),
         optional("dashboard routes", client.routes(project), ()),
@@ -122,11 +124,13 @@ async def _owner(
     ]
     names = {one.name for one in found.domains}
     since, until = (moment_text(ctx.now() - age) for age in (_MONTH, 0.0))
-    certificates, bill, edge_configs, stores, webhooks, drains, integrations = await asyncio.gather(
+    certificates, bill, edge_configs, stores = await asyncio.gather(
         optional("certificates", client.certificates(project), ()),
         optional("bill", client.bill(project, since, until), {}),
         optional("Edge Configs", client.edge_configs(project), ()),
         optional("stores", client.stores(project), ()),
+    )
+    webhooks, drains, integrations = await asyncio.gather(
         optional("webhooks", client.webhooks(project), ()),
         optional("log drains", client.drains(project), ()),
         optional("integrations", client.integrations(project), ()),
