@@ -97,6 +97,7 @@ class Watch:
         self._publish_to = publish
         self._heard: Callable[[Heard | Told], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
         self._stirred = asyncio.Event()
         self._published = -math.inf
@@ -147,12 +148,12 @@ class Watch:
 
     def abandon(self) -> None:
         """Drop the questions that are out: they change nothing."""
-        for task in self._tasks:
+        for task in (*self._tasks, *self._beside):
             task.cancel()
 
     async def aclose(self) -> None:
         self.abandon()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._beside, return_exceptions=True)
         await self._asker.aclose()
 
     def next_at(self) -> float:
@@ -203,15 +204,17 @@ class Watch:
             self._spawn(self._look_at_servers())
         if self.probes.any and not self.probes.busy and self.probes.due <= now:
             self.probes.busy = True
-            self._spawn(self._probe())
+            # Pages and certificates are slow and tell no moments: a leap does not wait for them.
+            self._spawn(self._probe(), self._beside)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None], among: set[asyncio.Task[None]] | None = None) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        (self._tasks if among is None else among).add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._beside.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failures.append(error)
         self._stirred.set()

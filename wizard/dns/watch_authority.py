@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wizard.clock import Clock
+from wizard.dns.asking import within
 from wizard.dns.authority import AuthoritativeServer
 from wizard.dns.question import DnsClient
 from wizard.dns.view import AuthorityRow, Verdict
@@ -30,7 +31,7 @@ class ServerState:
     @property
     def behind(self) -> bool:
         """It answers, and not with the planned values."""
-        return self.answers and any(one.verdict is not Verdict.NEW for one in self.said)
+        return any(one.verdict not in (Verdict.NEW, Verdict.SILENT) for one in self.said)
 
     @property
     def answers(self) -> bool:
@@ -56,7 +57,7 @@ class Board:
     met: bool = False
     """One of them has answered at least once."""
     silences: int = 0
-    """Rounds in a row in which nobody answered."""
+    """Rounds in a row in which nobody answered for one of the record sets."""
     old_ttl: int = 0
     new_ttl: int = 0
     """The longest TTLs that old and new answers came with; authoritative servers tell them whole."""
@@ -77,11 +78,12 @@ class Board:
         changed = [pair for pairs in await asyncio.gather(*asked) for pair in pairs]
         self.looks += 1
         self.met = self.met or self.known
-        self.silences = 0 if self.known else self.silences + 1
+        heard = all(self.verdicts(number) for number in range(len(self.targets)))
+        self.silences = 0 if heard else self.silences + 1
         now = self.clock.now()
         if self.new:
             self.settled_at = now if self.settled_at is None else self.settled_at
-        elif self.known:
+        elif any(state.behind for state in self.servers):
             self.settled_at, self.lagged = None, True
         spaced = max(_SOONEST, _SPACED * (len(self.targets) + 1))
         self.due = now + (_CALM if self.new else spaced)
@@ -94,9 +96,14 @@ class Board:
 
     @property
     def new(self) -> bool:
-        """All that answer have the planned values, and at least one does."""
-        said = [one.verdict for state in self.servers if state.answers for one in state.said]
-        return bool(said) and all(verdict is Verdict.NEW for verdict in said)
+        """All answers are the planned values, and every record set was answered by somebody."""
+        told = [self.verdicts(number) for number in range(len(self.targets))]
+        return all(told) and all(one is Verdict.NEW for verdicts in told for one in verdicts)
+
+    def verdicts(self, number: int) -> list[Verdict]:
+        """What those say of one record set who answer at all."""
+        said = [state.said[number].verdict for state in self.servers if state.said]
+        return [verdict for verdict in said if verdict is not Verdict.SILENT]
 
     async def _ask(self, state: ServerState) -> list[tuple[ServerState, int]]:
         found, serial = await asyncio.gather(
@@ -114,7 +121,7 @@ class Board:
         ]
 
     async def _one(self, state: ServerState, target: Target) -> Judgement:
-        limit = self.clock.real(_SECONDS)
+        limit = within(self.clock, _SECONDS)
         try:
             reply = await self.client.ask(
                 state.server.at, target.name, target.type, recursive=False, timeout=limit
@@ -128,7 +135,7 @@ class Board:
         return said
 
     async def _serial(self, state: ServerState) -> int | None:
-        limit = self.clock.real(_SECONDS)
+        limit = within(self.clock, _SECONDS)
         name = state.server.zone or self.targets[0].name
         try:
             reply = await self.client.ask(state.server.at, name, "SOA", recursive=False, timeout=limit)

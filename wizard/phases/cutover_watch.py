@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wizard.dns.watch import Watch
     from wizard.dns.watch_authority import ServerState
     from wizard.dns.watch_cell import CellState
-    from wizard.dns.watch_target import Target
+    from wizard.dns.watch_target import Judgement, Target
 
 _BOUT = 10.0
 _PATIENCE = 2.0
@@ -195,18 +195,18 @@ def _checks(ctx: Context, watch: Watch, name: str, flip: FlipRecord, again: floa
 
 def _servers_check(ctx: Context, watch: Watch, name: str, flip: FlipRecord) -> Check:
     numbers = [number for number, target in enumerate(watch.targets) if target.name == name]
-    states = [state for state in watch.board.servers if state.answers]
+    told = [watch.board.verdicts(number) for number in numbers]
     question = f"Every authoritative server has the planned records of {name}"
     seen = "; ".join(_served(watch, state, numbers) for state in watch.board.servers)
     vantage = "operator, at each of their addresses"
-    if not states:
+    if not all(told):
         evidence = Evidence(seen or "no authoritative server is known", vantage, ctx.now())
         if watch.board.servers and watch.board.silences < _SILENCES:
             again = max(watch.board.due, ctx.now() + _SERVERS_AGAIN)
             return Check(f"{name}.servers", question, CheckState.PENDING, evidence, again=again)
         advice = "Look at the delegation of the zone, and whether port 53 is open from here."
         return Check(f"{name}.servers", question, CheckState.UNKNOWN, evidence, advice)
-    planned = all(state.said[number].verdict.value == "new" for state in states for number in numbers)
+    planned = all(verdict.value == "new" for verdicts in told for verdict in verdicts)
     if not planned and ctx.now() < flip.at + _SERVERS_WITHIN:
         evidence = Evidence(seen, vantage, ctx.now())
         again = max(watch.board.due, ctx.now() + _SERVERS_AGAIN)
@@ -221,12 +221,13 @@ def _served(watch: Watch, state: ServerState, numbers: Sequence[int]) -> str:
     head = f"{state.server.name} ({state.server.address})"
     if not state.answers:
         return f"{head} {state.note or 'was not asked'}"
-    answers = (
-        f"{watch.targets[number].type} {', '.join(state.said[number].values) or 'nothing'}"
-        for number in numbers
-    )
+    answers = (f"{watch.targets[number].type} {_answer(state.said[number])}" for number in numbers)
     serial = f", serial {state.serial}" if state.serial is not None else ""
     return f"{head} {', '.join(answers)}{serial}"
+
+
+def _answer(said: Judgement) -> str:
+    return ", ".join(said.values) or said.problem or "nothing"
 
 
 def _caches_check(ctx: Context, watch: Watch, name: str, again: float | None) -> Check:
