@@ -9,8 +9,10 @@ from pathlib import Path
 from tests.phases.context import Turn
 from tests.phases.decommission_stage import DAY, LADDER, climb, take
 from tests.rehearsal.vercel_stage import shop, vercel_world
+from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Wait
+from wizard.phases.cutover_records import FlipRecord
 from wizard.phases.decommission import steps
 from wizard.phases.decommission_end import RevokeTokens, Subscription
 from wizard.phases.decommission_export import Export
@@ -114,6 +116,20 @@ async def test_the_soak_waits_looks_and_is_prolonged_by_a_failure(tmp_path: Path
         assert turn.done, turn.story
         names = {one.name for one in turn.checks}
         assert names >= {"over", "steady", "shop.example.old", "shop-web.traffic", "shop-web.shelf_life"}
+
+
+async def test_a_soak_begins_with_the_last_flip_however_early_it_was_looked_at(tmp_path: Path) -> None:
+    async with vercel_world(tmp_path) as small:
+        step, ctx = Soak(small.world.config), small.bench.context("decommission.soak")
+        await small.bench.plan(step)
+        early = ctx.saved.load("soak", SoakRecord)
+        await small.world.clock.wait_until(ctx.now() + 5 * DAY)
+        flip = FlipRecord(ChangeSet("shop.example", ()), ctx.now(), 60, ctx.now() - 1)
+        small.bench.context("cutover.flip").saved.save("flip", flip)
+        plan = await small.bench.plan(step)
+        record = ctx.saved.load("soak", SoakRecord)
+        assert isinstance(plan.hold, Wait) and early is not None and record is not None
+        assert record.began == flip.at > early.began and record.looks == 1
 
 
 async def test_visitors_who_still_come_keep_the_soak_from_ending(tmp_path: Path) -> None:

@@ -63,8 +63,10 @@ class Soak(Step[Facts]):
     async def _look(self, ctx: Context) -> SoakRecord:
         """One look at the new side, unless the last one is fresh or the soak is over."""
         flip = ctx.saved.load("flip", FlipRecord, step=FLIP_STEP)
-        known = ctx.saved.load("soak", SoakRecord)
-        record = known or SoakRecord(flip.at if flip else ctx.now())
+        record = ctx.saved.load("soak", SoakRecord) or SoakRecord(flip.at if flip else ctx.now())
+        if flip is not None and record.began < flip.at:
+            # Looks from before the flip, or from before the last one, say nothing about this soak.
+            record = SoakRecord(flip.at)
         if record.ended or (record.looks and ctx.now() - record.looked < 60.0):
             return record
         seen, failed = [], False
