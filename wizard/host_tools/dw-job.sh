@@ -50,7 +50,7 @@ start() {
         birth=$(sed "s/.*) //" /proc/$$/stat | cut -d" " -f20)
         echo "$$ $birth $(cat /proc/sys/kernel/random/boot_id)" >pid.new && mv pid.new pid
         "$2" ./run >log 2>&1 </dev/null && code=0 || code=$?
-        sync
+        sync log 2>/dev/null || sync
         echo "$code" >rc.new && mv rc.new rc
     ' dw-job "$dir" "$shell" >/dev/null 2>&1 </dev/null &
     echo started
@@ -67,7 +67,7 @@ log() {
             offset=$now
         fi
         [ "$ended" = no ] || return 0
-        sleep 1
+        sleep 0.3
     done
 }
 
