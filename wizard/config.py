@@ -41,6 +41,8 @@ class DnsProviderName(StrEnum):
     VERCEL = "vercel"
     RFC2136 = "rfc2136"
     MANUAL = "manual"
+    OTHER = "other"
+    """One of those that dns-lexicon knows, named by `lexicon`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Dns:
     server: str = ""
     """Address[:port] of the primary for rfc2136."""
     key_name: str = ""
+    lexicon: str = ""
+    """The provider's name in dns-lexicon, for provider = "other"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import example
 from wizard.config import DnsProviderName
 from wizard.dns.providers import DnsProvider
+from wizard.dns.providers.lexicon import LexiconProvider
 from wizard.dns.records import ChangeSet, RRset
 from wizard.endpoints import Endpoints
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.dns import DnsStandin
+from wizard.rehearsal.dns_rows import Value, as_rows, values
 from wizard.rehearsal.dns_state import Row
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.hetzner import HetznerStandin
@@ -85,6 +87,7 @@ async def provider_stage(
 ) -> AsyncIterator[ProviderStage]:
     config = example()
     given = {"server": "198.51.100.53", "key_name": "wizard"} if name == "rfc2136" else {}
+    given |= {"lexicon": "somewhere"} if name == "other" else {}
     config = replace(config, dns=replace(config.dns, provider=DnsProviderName(name), ttl=300, **given))
     clock = StageClock(ClockFile(folder / "clock", create=True), 1_790_000_000.0, 200.0)
     stage = Stage(
@@ -109,12 +112,67 @@ async def provider_stage(
             await secrets.put(key, value)
     endpoints = stage.dns.endpoints(Endpoints(hetzner=stage.hetzner.url, vercel=stage.vercel.url))
     world = World(config, secrets, endpoints, LiveStageClock(clock))
+    provider: DnsProvider = world.dns_provider
+    if name == "other":
+        provider = LexiconProvider(
+            "somewhere", ZONE, secrets, FakeLexicon(stage).open, lambda: ["auth_token"]
+        )
     try:
-        yield ProviderStage(stage, world, world.dns_provider, secrets)
+        yield ProviderStage(stage, world, provider, secrets)
     finally:
         await world.aclose()
         await stage.dns.stop()
         await stage.close()
+
+
+@dataclass
+class FakeLexicon:
+    """An open client as lexicon gives one: one record at a time, one TTL for all of them."""
+
+    stage: Stage
+    ttl: int = 0
+
+    @contextlib.contextmanager
+    def open(self, ttl: int, given: dict[str, str]) -> Iterator[FakeLexicon]:
+        self.ttl = ttl
+        yield self
+
+    @property
+    def _rows(self) -> list[Value]:
+        return values(self.stage.dns.zone(ZONE).all(), hidden=())
+
+    def _keep(self, rows: list[Value]) -> bool:
+        self.stage.dns.zone(ZONE).replace(as_rows(rows))
+        self.stage.ledger.record("lexicon", "dns", ZONE)
+        return True
+
+    def list_records(self, rtype: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": one.id,
+                "name": ZONE if one.name == "@" else f"{one.name}.{ZONE}",
+                "type": one.type,
+                "ttl": one.ttl,
+                "content": one.value,
+            }
+            for one in self._rows
+        ]
+
+    def create_record(self, rtype: str, name: str, content: str) -> bool:
+        label = "@" if name == ZONE else name.removesuffix(f".{ZONE}")
+        value = f'"{content}"' if rtype == "TXT" else content
+        return self._keep([*self._rows, Value("new", label, rtype, self.ttl, value)])
+
+    def update_record(self, identifier: str | None, rtype: str, name: str, content: str) -> bool:
+        value = f'"{content}"' if rtype == "TXT" else content
+        return self._keep(
+            [replace(one, value=value, ttl=self.ttl) if one.id == identifier else one for one in self._rows]
+        )
+
+    def delete_record(
+        self, identifier: str | None, rtype: str | None, name: str | None, content: str | None
+    ) -> bool:
+        return self._keep([one for one in self._rows if one.id != identifier])
 
 
 def address(name: str, value: str, ttl: int = 60) -> RRset:

@@ -18,6 +18,7 @@ MINIMUM_TTL = {
     DnsProviderName.VERCEL: 60,
     DnsProviderName.RFC2136: 1,
     DnsProviderName.MANUAL: 60,
+    DnsProviderName.OTHER: 60,
 }
 """Seconds; below it the provider refuses (or silently serves more)."""
 
@@ -210,6 +211,15 @@ def ttl_suits_the_provider(config: Config, notes: Notes) -> None:
         )
 
 
+def other_has_a_name(config: Config, notes: Notes) -> None:
+    dns, key = config.dns, ("dns", "lexicon")
+    other = dns.provider is DnsProviderName.OTHER
+    if other and not dns.lexicon:
+        notes.say(key, "is missing", 'other needs its name in dns-lexicon: lexicon = "…".')
+    if dns.lexicon and not other:
+        notes.say(key, f"means nothing to {dns.provider}", 'Write provider = "other", or take it out.')
+
+
 def rfc2136_has_a_server(config: Config, notes: Notes) -> None:
     dns = config.dns
     if dns.provider is DnsProviderName.RFC2136:
@@ -337,6 +347,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     data_comes_from_somewhere,
     cache_policy_has_a_cache,
     ttl_suits_the_provider,
+    other_has_a_name,
     rfc2136_has_a_server,
     networks_do_not_clash,
     hosts_are_in_one_zone,

@@ -39,6 +39,10 @@ def provider(world: World) -> DnsProvider:
             server = world.endpoints.nameservers.get(dns.server) or _address(dns.server)
             key = _secret(world, rfc2136.SECRET)
             return rfc2136.Rfc2136Provider(server, dns.zone, dns.key_name, key)
+        case DnsProviderName.OTHER:
+            from wizard.dns.providers.lexicon import LexiconProvider
+
+            return LexiconProvider(dns.lexicon, dns.zone, world.secrets)
         case DnsProviderName.MANUAL:
             from wizard.dns.providers.manual import ManualProvider
 
