@@ -192,9 +192,10 @@ class LexiconProvider:
         return [action.dest for action in parser._actions]
 
     def _client(self, ttl: int, given: dict[str, str]) -> AbstractContextManager[Operations]:
-        from lexicon.client import Client
-        from lexicon.config import ConfigResolver
+        from importlib import import_module
 
+        clients: Any = import_module("lexicon.client")
+        configs: Any = import_module("lexicon.config")
         settings = {
             "provider_name": self.name,
             "domain": self._zone,
@@ -202,5 +203,7 @@ class LexiconProvider:
             "ttl": ttl,
             self.name: given,
         }
-        client: AbstractContextManager[Operations] = Client(ConfigResolver().with_dict(settings))
+        client: AbstractContextManager[Operations] = clients.Client(
+            configs.ConfigResolver().with_dict(settings)
+        )
         return client
