@@ -270,9 +270,9 @@ def _from(watch: Watch) -> str:
 def _odd_check(ctx: Context, cell: CellState) -> Check:
     """It is told, and left out: nothing that is done here can change what somebody else's cache says."""
     slug = re.sub(r"[^a-z0-9]+", "_", cell.vantage.name.lower()).strip("_")
-    stood = ", ".join(cell.values) or "nothing"
-    remark = f": {cell.remark}" if cell.remark else ""
-    seen = f"answers {stood} long after every cache that keeps to its TTL has run out{remark}; left out"
+    stood = f"answers {', '.join(cell.values) or 'nothing'}"
+    said = "; ".join(dict.fromkeys((stood if stood not in cell.remark else cell.remark, cell.remark)))
+    seen = f"{said.strip('; ')}, long after every cache that keeps to its TTL has run out; it is left out"
     return Check(
         f"{cell.target.name}.{cell.target.type.lower()}.{slug}",
         f"{cell.vantage.name} has the planned {cell.target.type} of {cell.target.name}",
