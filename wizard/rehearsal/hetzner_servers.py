@@ -101,7 +101,12 @@ class Servers:
         refusal = self.standin.no_capacity()
         error = ("resource_unavailable", refusal.message)
         action = self.standin.act("create_server", (row["id"], "server"), seconds=_INITIALISING, error=error)
-        document = {"server": self.show(row), "action": action, "next_actions": [], "root_password": None}
+        document: Document = {
+            "server": self.show(row),
+            "action": action,
+            "next_actions": [],
+            "root_password": None,
+        }
         return web.json_response(document, status=201)
 
     def _refuse(self, body: Document) -> None:
