@@ -6,14 +6,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.phases.context import Turn
 from tests.phases.decommission_stage import DAY, LADDER, climb, take
 from tests.rehearsal.vercel_stage import shop, vercel_world
 from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Wait
+from wizard.errors import UnreachableError
 from wizard.phases.cutover_records import FlipRecord
 from wizard.phases.decommission import steps
+from wizard.phases.decommission_delete import DeleteProject
 from wizard.phases.decommission_end import RevokeTokens, Subscription
 from wizard.phases.decommission_export import Export
 from wizard.phases.decommission_records import SoakRecord
@@ -73,6 +77,28 @@ async def test_taking_a_rung_twice_changes_nothing(tmp_path: Path) -> None:
             assert turn.done and not turn.applied, f"{made.__name__}: {turn.story}"
         again = {key: n for key, n in small.stage.vercel.state.counts.items() if not key.startswith("GET")}
         assert again == sent
+
+
+async def test_a_change_whose_answer_was_lost_is_found_and_not_repeated(tmp_path: Path) -> None:
+    async with vercel_world(tmp_path) as small:
+        await climb(small, DisconnectGit)
+        faults, played = small.stage.faults, set[str]()
+
+        def roll(system: str, act: str) -> str | None:
+            if act in ("pause.create", "domains.delete", "projects.delete") and act not in played:
+                played.add(act)
+                return "lost_answer"
+            return None
+
+        faults.roll = roll  # type: ignore[method-assign]
+        for made in (Pause, RemoveDomains, DeleteProject):
+            with pytest.raises(UnreachableError):
+                await take(small, made)
+            turn = await take(small, made)
+            assert turn.done, turn.story
+        state = small.stage.vercel.state
+        assert played == {"pause.create", "domains.delete", "projects.delete"} and not state.projects
+        assert {key: n for key, n in state.counts.items() if not key.startswith("GET") and n > 1} == {}
 
 
 async def test_an_export_holds_no_secret_and_its_values_are_with_the_secrets(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _FAULT_SECONDS = 3.0
 _LIMIT = 500
+_WORDS = frozenset(
+    {"user", "teams", "tokens", "projects", "domains", "config", "records", "env", "link", "pause", "unpause"}
+    | {"deployments", "files", "aliases", "stores", "webhooks", "drains", "configurations", "charges"}
+    | {"certs", "items", "edge-config", "global-config", "routes", "bulk-redirects", "custom-environments"}
+    | {"count"}
+)
 
 
 class VercelStandin:
@@ -133,8 +139,13 @@ class VercelStandin:
         self.state.counts[sent] = self.state.counts.get(sent, 0) + 1
         try:
             self._authenticate(request)
-            self._refuse(request)
-            return await handler(request)
+            fault = self._refuse(request)
+            answer = await handler(request)
+            if fault == "lost_answer":
+                # It was done, but nobody hears of it.
+                assert request.transport is not None
+                request.transport.close()
+            return answer
         except Refused as refusal:
             error: Document = {"code": refusal.code, "message": refusal.message, **refusal.more}
             return web.json_response({"error": error}, status=refusal.status)
@@ -151,7 +162,8 @@ class VercelStandin:
         if token == EXPIRED_TOKEN or not known:
             raise Refused(403, "forbidden", "Not authorized", {"invalidToken": True})
 
-    def _refuse(self, request: web.Request) -> None:
+    def _refuse(self, request: web.Request) -> str | None:
+        """Refuse as the fault or the limit says; other faults are the caller's to play."""
         fault = self.stage.faults.roll("vercel", act_of(request))
         if fault == "rate_limited":
             self.throttle(request.path, _FAULT_SECONDS)
@@ -166,11 +178,11 @@ class VercelStandin:
                 "resetMs": int(until * 1000) + 1,
             }
             raise Refused(429, "rate_limited", "The rate limit was exceeded.", {"limit": limit})
+        return fault
 
 
 def act_of(request: web.Request) -> str:
     """How fault profiles name a call: ``projects.get``, ``domains.delete``, ``pause.create``."""
-    words = [word for word in request.path.split("/")[2:] if word]
-    names = [word for word in words if word.isalpha() or "-" in word]
+    words = [word for word in request.path.split("/") if word in _WORDS]
     verb = {"GET": "get", "POST": "create", "PATCH": "update", "DELETE": "delete"}.get(request.method, "get")
-    return f"{names[0] if names else 'api'}.{verb}"
+    return f"{words[-1] if words else 'api'}.{verb}"
