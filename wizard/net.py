@@ -16,6 +16,8 @@ from typing import Protocol
 from wizard.endpoints import SocketAddress
 from wizard.errors import UnreachableError
 
+_START_AGAIN = "Start the same command again: it goes on from there."
+
 
 class Reach(StrEnum):
     """What a probe of a port saw."""
@@ -65,7 +67,7 @@ class GatewayNet:
         try:
             sock.setblocking(False)
             async with asyncio.timeout(timeout):
-                await loop.sock_connect(sock, (self.gateway.host, self.gateway.port))
+                await self._reach_gateway(sock)
                 await loop.sock_sendall(sock, f"CONNECT {self.source} {address} {port}\n".encode())
                 verdict = await loop.sock_recv(sock, 1)
             if verdict == b"+":
@@ -74,10 +76,18 @@ class GatewayNet:
                 raise ConnectionRefusedError(f"{address} port {port} refused the connection")
             if verdict == b"!":
                 raise OSError(f"no route to {address}")
-            raise UnreachableError("The rehearsal's network ended", next="Start the rehearsal again.")
+            raise UnreachableError("The rehearsal's network ended", next=_START_AGAIN)
         except BaseException:
             sock.close()
             raise
+
+    async def _reach_gateway(self, sock: socket.socket) -> None:
+        """A world that is gone says nothing about any host: its refusal is not theirs."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_connect(sock, (self.gateway.host, self.gateway.port))
+        except ConnectionError as error:
+            raise UnreachableError("The rehearsal's world is gone", str(error), _START_AGAIN) from error
 
 
 async def probe(net: Net, address: str, port: int, *, timeout: float = 3.0) -> Reach:

@@ -18,7 +18,7 @@ from wizard.engine.bus import Bus
 from wizard.engine.operator import Operator, Unattended
 from wizard.engine.run import Engine, Result
 from wizard.engine.step import Phase
-from wizard.errors import ExitCode
+from wizard.errors import ExitCode, WizardError
 
 EXIT = {
     Result.DONE: ExitCode.DONE,
@@ -56,7 +56,12 @@ def operator_for(options: Options) -> Operator:
 
 async def conclude(place: Place, engine: Engine, counter: Counter, result: Result) -> None:
     """The last line, and what the operator has to do if this was not the end."""
-    counted = await place.door.summary() if place.door is not None else None
+    counted = None
+    if place.door is not None:
+        try:
+            counted = await place.door.summary()
+        except WizardError as error:
+            say(str(error), to=sys.stderr)
     summary = counter.summary(result, engine.tally, counted)
     if place.options.json:
         put_json(summary)

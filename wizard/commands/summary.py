@@ -25,12 +25,17 @@ class Counter:
         for entry in journal.read(progress.journal_path):
             if entry["kind"] == journal.Entry.CHECK:
                 self.answers[entry["step"], entry["check"]["name"]] = entry["check"]["state"]
+            elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.UNDONE.value:
+                self._forget(entry["step"])
 
     def read(self, event: Event) -> None:
         if isinstance(event, Checked):
             self.answers[event.step, event.check.name] = event.check.state.value
         elif isinstance(event, StepChanged) and event.state is StepState.UNDONE:
-            self.answers = {key: state for key, state in self.answers.items() if key[0] != event.step}
+            self._forget(event.step)
+
+    def _forget(self, step: str) -> None:
+        self.answers = {key: state for key, state in self.answers.items() if key[0] != step}
 
     def checks(self) -> dict[str, int]:
         """Waived ones are the operator's decisions: neither passed nor failed."""

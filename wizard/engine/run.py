@@ -244,6 +244,8 @@ class Engine:
             )
             if isinstance(error, asyncio.CancelledError) and not self._desk.stopping.is_set():
                 raise
+        except WizardError as error:
+            self._set(step, StepState.FAILED, redact(str(error)), ways=(error.next,) if error.next else ())
         except Exception as error:  # a fault of ours must not take the other steps down
             self.problems[step.id] = error
             why = redact(f"unexpected {type(error).__name__}: {error}")

@@ -53,12 +53,15 @@ class WaitingRoom:
         nobody_works = not self._working
         goal = min(self._moments.values(), default=until) if nobody_works else until
         nap = self._clock.wait_until(goal) if nobody_works else self._clock.sleep(goal - self._clock.now())
-        async with asyncio.TaskGroup() as group:
-            sleeper = group.create_task(nap)
-            stirred = group.create_task(changed.wait())
+        sleeper, stirred = asyncio.ensure_future(nap), asyncio.ensure_future(changed.wait())
+        try:
             await asyncio.wait((sleeper, stirred), return_when=asyncio.FIRST_COMPLETED)
+        finally:
             sleeper.cancel()
             stirred.cancel()
+            await asyncio.wait((sleeper, stirred))
+        if not sleeper.cancelled():
+            sleeper.result()
 
     def _stir(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

@@ -15,13 +15,15 @@ Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Control:
-    """`idle` tells for how many real seconds no wizard was attached."""
+    """`idle` tells for how many real seconds no wizard was attached. Once `ending`, nobody may attach."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
+        self.ending = False
         self._attached = 0
         self._left = time.monotonic()
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def idle(self) -> float:
@@ -37,11 +39,13 @@ class Control:
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for writer in self._writers:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError):
             request = json.loads(await reader.readline())
-            if request["command"] == "attach":
+            if request["command"] == "attach" and not self.ending:
                 await self._attend(reader, writer)
             else:
                 answer = await self._answer(request)
@@ -50,6 +54,8 @@ class Control:
         writer.close()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self.ending:
+            return {"ending": True}
         handler = self._handlers.get(request["command"])
         if handler is None:
             return {"error": f"unknown command {request['command']!r}"}
@@ -59,9 +65,11 @@ class Control:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Stays open as long as the wizard lives; the system closes it however the wizard dies."""
         self._attached += 1
+        self._writers.add(writer)
         try:
             writer.write(b"{}\n")
             await reader.read()
         finally:
             self._attached -= 1
+            self._writers.discard(writer)
             self._left = time.monotonic()

@@ -52,6 +52,7 @@ PLACES = (
 _MANY_POOLS = 4
 _QUIRKS = {4: "max_ttl", 11: "min_ttl"}
 _LAG = 30.0
+_RESENT_AFTER = 0.2
 _LARGEST = 1232
 
 Answer = Callable[[dns.message.Message], dns.message.Message]
@@ -105,7 +106,7 @@ class _Udp(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         with contextlib.suppress(dns.exception.DNSException):
             wire = _respond(self._answer, data)
-            if wire is not None and self._transport is not None:
+            if self._transport is not None:
                 self._transport.sendto(wire if len(wire) <= _LARGEST else _cut(wire), addr)
 
 
@@ -113,8 +114,17 @@ class _Lost(dns.exception.DNSException):
     """A fault: the packet never arrived."""
 
 
-def _respond(answer: Answer, data: bytes) -> bytes | None:
+def _respond(answer: Answer, data: bytes) -> bytes:
     return answer(dns.message.from_wire(data)).to_wire(max_size=65535)
+
+
+async def _sent_again(answer: Answer, data: bytes) -> bytes:
+    """Over TCP a lost packet only comes later."""
+    while True:
+        try:
+            return _respond(answer, data)
+        except _Lost:
+            await asyncio.sleep(_RESENT_AFTER)
 
 
 def _cut(wire: bytes) -> bytes:
@@ -310,7 +320,7 @@ class DnsStandin:
             with contextlib.suppress(OSError, EOFError, dns.exception.DNSException, TimeoutError):
                 async with asyncio.timeout(5):
                     (length,) = struct.unpack("!H", await reader.readexactly(2))
-                    wire = _respond(answer, await reader.readexactly(length)) or b""
+                    wire = await _sent_again(answer, await reader.readexactly(length))
                     writer.write(struct.pack("!H", len(wire)) + wire)
                     await writer.drain()
             writer.close()

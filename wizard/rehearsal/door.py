@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ from wizard.world import World
 
 SPEED = 120.0
 IDLE_LIMIT = 300.0
-_PATIENCE = 30.0
+_PATIENCE = 40.0
+_ATTACH_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
     folder = folder_of(progress)
     folder.mkdir(parents=True, exist_ok=True)
     _keep_config(config_path, folder)
-    described = await _running(folder) or await _start(folder, wish)
+    described, attached = await _attached(folder, wish)
     control = SocketAddress("127.0.0.1", described["control"])
     endpoints = _endpoints(described["endpoints"])
     assert endpoints.gateway is not None
@@ -87,14 +89,11 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
         net=GatewayNet(endpoints.gateway, OPERATOR_V4),
         live=False,
     )
-    reader, writer = await asyncio.open_connection(control.host, control.port)
     try:
-        writer.write(b'{"command": "attach"}\n')
-        await reader.readline()
         yield Door(world, control, folder)
     finally:
         await world.aclose()
-        writer.close()
+        attached.close()
 
 
 def _keep_config(config_path: Path, folder: Path) -> None:
@@ -108,6 +107,23 @@ def _keep_config(config_path: Path, folder: Path) -> None:
         )
 
 
+async def _attached(folder: Path, wish: Wish) -> tuple[dict[str, Any], asyncio.StreamWriter]:
+    """A world that stays for as long as the connection is open. One that is about to end is let go."""
+    for _ in range(_ATTACH_TRIES):
+        described = await _running(folder) or await _start(folder, wish)
+        with contextlib.suppress(OSError, ValueError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", described["control"])
+            writer.write(b'{"command": "attach"}\n')
+            if json.loads(await reader.readline()) == {}:
+                return described, writer
+            writer.close()
+    raise WizardError(
+        "The rehearsal's world ends as often as it is started",
+        _last_line(folder / "world.log"),
+        f"Look into {folder.name}/world.log.",
+    )
+
+
 async def _running(folder: Path) -> dict[str, Any] | None:
     try:
         described: dict[str, Any] = json.loads((folder / "world.json").read_text())
@@ -119,7 +135,6 @@ async def _running(folder: Path) -> dict[str, Any] | None:
 
 
 async def _start(folder: Path, wish: Wish) -> dict[str, Any]:
-    (folder / "world.json").unlink(missing_ok=True)
     with (folder / "world.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -133,11 +148,17 @@ async def _start(folder: Path, wish: Wish) -> dict[str, Any]:
             start_new_session=True,
         )
     assert process.stdout is not None
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
-            if (await process.stdout.readline()).startswith(b"ready"):
-                found: dict[str, Any] = json.loads((folder / "world.json").read_text())
-                return found
+    said = asyncio.ensure_future(process.stdout.readline())
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and not (await asyncio.wait((said,), timeout=0.5))[0]:
+        # Another wizard may have been quicker: then ours waits for a lock that stays held.
+        if (other := await _running(folder)) is not None and other["pid"] != process.pid:
+            process.kill()
+            return other
+    if said.done() and said.result().startswith(b"ready"):
+        found: dict[str, Any] = json.loads((folder / "world.json").read_text())
+        return found
+    said.cancel()
     raise WizardError(
         "The rehearsal's world did not start",
         _last_line(folder / "world.log"),

@@ -49,7 +49,10 @@ class Internet:
         self._server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._server.setblocking(False)
-        self._server.bind(("127.0.0.1", port))
+        try:
+            self._server.bind(("127.0.0.1", port))
+        except OSError:
+            self._server.bind(("127.0.0.1", 0))
         self._server.listen(512)
         self._spawn(self._accept(self._server))
         return SocketAddress(*self._server.getsockname()[:2])

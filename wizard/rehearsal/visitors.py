@@ -26,7 +26,8 @@ RATE = 10.0
 _IN_FLIGHT = 12
 _KEPT_FAILURES = 200
 _SECONDS = 8.0
-_DNS_TRIES = 3
+_DNS_TRIES = 6
+"""As a stub resolver that knows three servers and asks each twice."""
 _REDIRECTS = 3
 
 

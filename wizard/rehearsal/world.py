@@ -39,6 +39,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
 START = 1_790_000_000.0
 """2026-09-21: a fixed beginning, so that a seed gives the same rehearsal on any day."""
 _SAVE_EVERY = 1.0
+_OTHER_ENDS_WITHIN = 20.0
 
 
 class RehearsalWorld:
@@ -143,6 +144,7 @@ class RehearsalWorld:
                     await self._ended.wait()
             except TimeoutError:
                 self.save()
+        self.end()
 
     async def close(self) -> None:
         self.control.close()
@@ -153,6 +155,7 @@ class RehearsalWorld:
         (self.folder / "world.json").unlink(missing_ok=True)
 
     def end(self) -> None:
+        self.control.ending = True
         self._ended.set()
 
     async def _ping(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -182,11 +185,16 @@ class RehearsalWorld:
 
 
 async def serve(folder: Path, *, seed: int, faults: str, speed: float, idle_limit: float) -> None:
-    """The process's whole life."""
+    """The process's whole life. One that still ends in this folder is waited for."""
     import signal
+
+    from filelock import FileLock
 
     from wizard import configfile
 
+    # The system frees it with the process, however that ends.
+    lock = FileLock(folder / "world.lock")
+    lock.acquire(timeout=_OTHER_ENDS_WITHIN)
     config = configfile.load(folder / "config.toml")
     world = RehearsalWorld(folder, config, seed=seed, faults=faults, speed=speed)
     loop = asyncio.get_running_loop()
