@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +290,39 @@ def test_lexicon_tells_which_options_a_provider_takes() -> None:
     assert "auth_token" in provider._known_options()
     with pytest.raises(UsageError, match="dns-lexicon"):
         LexiconProvider("no-such-place", ZONE, FileSecrets(Path("unused")))._known_options()
+
+
+def test_the_library_is_told_the_zone_and_the_ttl_and_fetches_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interfaces = pytest.importorskip("lexicon.interfaces")
+
+    class Provider(interfaces.Provider):  # type: ignore[misc, name-defined]
+        """One of lexicon's, as it sees its settings."""
+
+        @staticmethod
+        def get_nameservers() -> list[str]:
+            return []
+
+        @staticmethod
+        def configure_parser(parser: object) -> None: ...
+
+        def authenticate(self) -> None: ...
+        def cleanup(self) -> None: ...
+        def create_record(self, rtype: str, name: str, content: str) -> bool: ...
+        def list_records(self, rtype: str = "", name: str = "", content: str = "") -> list[object]:
+            return [self.domain, self._get_lexicon_option("ttl"), self._get_provider_option("auth_token")]
+
+        def update_record(self, *_: object) -> bool: ...
+        def delete_record(self, *_: object) -> bool: ...
+        def _request(self, *_: object) -> None: ...
+
+    name = "lexicon._private.providers.somewhere"
+    monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(Provider=Provider))
+    provider = LexiconProvider("somewhere", "shop.co.example", FileSecrets(Path("unused")))
+
+    with provider._client(60, {"auth_token": "t"}) as api:
+        assert api.list_records() == ["shop.co.example", 60, "t"]  # type: ignore[comparison-overlap]
 
 
 def test_a_value_that_must_go_becomes_one_that_must_come() -> None:

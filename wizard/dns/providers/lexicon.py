@@ -8,7 +8,8 @@ configuration names, and every change is read back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -175,35 +176,36 @@ class LexiconProvider:
         return {option: value for option, value in pairs if value}
 
     def _known_options(self) -> Sequence[str]:
-        """The options that lexicon's module for this provider takes. Raises UsageError without it."""
+        """The options that lexicon's module for this provider takes."""
         import argparse
+
+        parser = argparse.ArgumentParser(add_help=False)
+        self._module().Provider.configure_parser(parser)
+        return [action.dest for action in parser._actions]
+
+    def _module(self) -> Any:
+        """Raises UsageError without the library, or for a provider that it does not know."""
         from importlib import import_module
 
         try:
-            module = import_module(f"lexicon._private.providers.{self.name.replace('-', '_')}")
+            return import_module(f"lexicon._private.providers.{self.name.replace('-', '_')}")
         except ImportError as error:
             raise UsageError(
                 f"Zones at {self.name} cannot be edited",
                 "dns-lexicon is not installed, or does not know that provider",
                 "Install the extra: pip install 'dokploy-wizard[lexicon]', and check dns.lexicon.",
             ) from error
-        parser = argparse.ArgumentParser(add_help=False)
-        module.Provider.configure_parser(parser)
-        return [action.dest for action in parser._actions]
 
-    def _client(self, ttl: int, given: dict[str, str]) -> AbstractContextManager[Operations]:
+    @contextlib.contextmanager
+    def _client(self, ttl: int, given: dict[str, str]) -> Iterator[Operations]:
+        """The library's own client would guess the zone from a list that it fetches: it is told instead."""
         from importlib import import_module
 
-        clients: Any = import_module("lexicon.client")
         configs: Any = import_module("lexicon.config")
-        settings = {
-            "provider_name": self.name,
-            "domain": self._zone,
-            "delegated": self._zone,
-            "ttl": ttl,
-            self.name: given,
-        }
-        client: AbstractContextManager[Operations] = clients.Client(
-            configs.ConfigResolver().with_dict(settings)
-        )
-        return client
+        settings = {"provider_name": self.name, "domain": self._zone, "ttl": ttl, self.name: given}
+        provider = self._module().Provider(configs.ConfigResolver().with_dict(settings))
+        provider.authenticate()
+        try:
+            yield provider
+        finally:
+            provider.cleanup()
