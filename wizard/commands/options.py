@@ -16,7 +16,8 @@ class Rehearsal:
     """How a rehearsal's world is to be; `speed` is in simulated seconds a real second."""
 
     seed: int
-    faults: str
+    faults: str | None
+    """None leaves a world that was begun as it is."""
     speed: float
 
 
@@ -55,7 +56,9 @@ def rehearsing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("options of a rehearsal")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="fixes its randomness (default: 0)")
     group.add_argument(
-        "--faults", default="none", metavar="NAME", help="a fault profile: none, flaky, storm, or a named one"
+        "--faults",
+        metavar="NAME",
+        help="a fault profile: none, flaky, storm, or a named one (default: as before, at first none)",
     )
     group.add_argument(
         "--speed",

@@ -26,6 +26,10 @@ class Control:
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
+    def attached(self) -> int:
+        return self._attached
+
+    @property
     def idle(self) -> float:
         return 0.0 if self._attached else time.monotonic() - self._left
 

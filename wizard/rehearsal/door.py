@@ -32,10 +32,13 @@ _ATTACH_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How the world is to be. `idle_limit` is in real seconds without any wizard."""
+    """How the world is to be. `idle_limit` is in real seconds without any wizard.
+
+    `faults` None leaves a world that was begun as it is; a new one is without.
+    """
 
     seed: int = 0
-    faults: str = "none"
+    faults: str | None = None
     speed: float = SPEED
     idle_limit: float = IDLE_LIMIT
 
@@ -69,7 +72,7 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
 
     Raises UsageError for an unknown fault profile or a configuration other than the world was made for.
     """
-    if wish.faults not in PROFILES:
+    if wish.faults is not None and wish.faults not in PROFILES:
         raise UsageError(
             f"There is no fault profile {wish.faults!r}",
             next=f"Choose one of: {', '.join(sorted(PROFILES))}.",
@@ -110,7 +113,7 @@ def _keep_config(config_path: Path, folder: Path) -> None:
 async def _attached(folder: Path, wish: Wish) -> tuple[dict[str, Any], asyncio.StreamWriter]:
     """A world that stays for as long as the connection is open. One that is about to end is let go."""
     for _ in range(_ATTACH_TRIES):
-        described = await _running(folder) or await _start(folder, wish)
+        described = await _as_wished(folder, wish) or await _start(folder, wish)
         with contextlib.suppress(OSError, ValueError):
             reader, writer = await asyncio.open_connection("127.0.0.1", described["control"])
             writer.write(b'{"command": "attach"}\n')
@@ -122,6 +125,24 @@ async def _attached(folder: Path, wish: Wish) -> tuple[dict[str, Any], asyncio.S
         _last_line(folder / "world.log"),
         f"Look into {folder.name}/world.log.",
     )
+
+
+async def _as_wished(folder: Path, wish: Wish) -> dict[str, Any] | None:
+    """The world that runs; None when there is none, or when it was ended to begin again with other faults.
+
+    Raises UsageError when others are in it.
+    """
+    described = await _running(folder)
+    if described is None or wish.faults in (None, described["faults"]):
+        return described
+    control = SocketAddress("127.0.0.1", described["control"])
+    if (await ask(control, "ping")).get("attached"):
+        raise UsageError(
+            f"The rehearsal's world runs with the faults {described['faults']!r}, and somebody is in it",
+            next="Leave --faults away, or wait until the other wizard has ended.",
+        )
+    await ask(control, "stop")
+    return None
 
 
 async def _running(folder: Path) -> dict[str, Any] | None:
@@ -140,7 +161,7 @@ async def _start(folder: Path, wish: Wish) -> dict[str, Any]:
             sys.executable,
             "-m",
             "wizard.rehearsal",
-            *(str(folder), str(wish.seed), wish.faults, str(wish.speed), str(wish.idle_limit)),
+            *(str(folder), str(wish.seed), wish.faults or "", str(wish.speed), str(wish.idle_limit)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

@@ -43,7 +43,10 @@ _OTHER_ENDS_WITHIN = 20.0
 
 
 class RehearsalWorld:
-    """Lives in `folder`: clock, state, endpoints of the running process."""
+    """Lives in `folder`: clock, state, endpoints of the running process.
+
+    `faults` "" leaves them as they were, at first none.
+    """
 
     def __init__(self, folder: Path, config: Config, *, seed: int, faults: str, speed: float) -> None:
         self.folder = folder
@@ -51,8 +54,10 @@ class RehearsalWorld:
         folder.mkdir(parents=True, exist_ok=True)
         kept = states.load(folder / "state")
         self.fresh = kept is None
-        self.state = kept or states.WorldState(seed, START, random.Random(seed), Faults(faults, seed))
-        if faults != self.state.faults.profile:
+        self.state = kept or states.WorldState(
+            seed, START, random.Random(seed), Faults(faults or "none", seed)
+        )
+        if faults and faults != self.state.faults.profile:
             self.state.faults = Faults(faults, self.state.seed)
         self.clock = StageClock(ClockFile(folder / "clock", create=True), self.state.now, speed)
         self.stage = Stage(
@@ -159,7 +164,7 @@ class RehearsalWorld:
         self._ended.set()
 
     async def _ping(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"pid": os.getpid(), "now": self.clock.now()}
+        return {"pid": os.getpid(), "now": self.clock.now(), "attached": self.control.attached}
 
     async def _leap(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.clock.leap(float(request["until"]))
