@@ -24,6 +24,7 @@ from wizard.phases.decommission_records import SoakRecord
 from wizard.phases.decommission_rungs import DisconnectGit, Pause, RemoveDomains
 from wizard.phases.decommission_soak import Soak
 from wizard.phases.prepare_vercel import VercelStep
+from wizard.redact import redact
 from wizard.rehearsal.vercel_state import REHEARSAL_TOKEN
 
 
@@ -112,6 +113,9 @@ async def test_an_export_holds_no_secret_and_its_values_are_with_the_secrets(tmp
         assert document["items of ecfg_1"][0]["value"] == "on"
         assert {row["type"] for row in document["records of shop.example"]} == {"MX", "TXT", "ALIAS"}
         assert {one["name"] for one in document["variables"]} >= {"SESSION_SECRET", "TEAM_FLAG", "GREETING"}
+        values = {(one["name"], one["branch"]): one["value"] for one in document["variables"]}
+        assert values["VITE_ENV", ""] == "production" and values["TEAM_FLAG", ""] == "on"
+        assert redact("it is in production") == "it is in production"
         name = "VERCEL_SHOP_WEB_POSTGRES_URL__PRODUCTION_PREVIEW"
         assert await small.world.secrets.get(name) == "postgres://db"
         missing = next(

@@ -1,6 +1,6 @@
 """decommission.export: everything that Vercel shows of a project, on disk, read back before it counts.
 
-Clear values of variables that are not public go to where secrets are kept, never into the file.
+Values that are secrets go to where secrets are kept, never into the file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Change, Failed, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import UnreachableError, VendorError, WizardError
+from wizard.phases.apps_variables import looks_secret
 from wizard.phases.decommission_records import FRESH, ExportRecord
 from wizard.phases.decommission_standing import project_of, stand_of
 from wizard.phases.hosts import secret_word
@@ -204,10 +205,10 @@ def _broken(record: ExportRecord, text: str | None) -> str:
 async def _keep_secrets(
     ctx: Context, wanted: VercelProject, variables: Sequence[Variable]
 ) -> tuple[str, ...]:
-    """Clear values that are not public, put where secrets are kept; the names they have there."""
+    """Values of secrets, put where secrets are kept; the names they have there."""
     names: list[str] = []
     for one in variables:
-        if one.value and one.kind != "plain":
+        if one.value and _secret(one):
             name = f"VERCEL_{secret_word(wanted.name)}_{secret_word(one.label)}".rstrip("_")
             await ctx.world.secrets.put(name, one.value)
             names.append(name)
@@ -266,9 +267,17 @@ async def gather(
     return found, tuple(unseen)
 
 
+def _secret(one: Variable) -> bool:
+    """By name and value, as the apps' variables are judged: "encrypted" is what Vercel calls every value.
+
+    A word like ``production`` must not count as one: it would be masked wherever it stands from then on.
+    """
+    return one.kind != "plain" and (bool(one.hint) or looks_secret(one.name, one.value or ""))
+
+
 def _variable(one: Variable) -> dict[str, Any]:
-    """Public values as they are; of others only that there is one."""
-    shown = one.value if one.kind == "plain" else _MASK if one.value else None
+    """Values as they are; of secrets only that there is one."""
+    shown = _MASK if one.value and _secret(one) else one.value
     return {
         "name": one.name, "kind": one.kind, "targets": list(one.targets), "branch": one.branch,
         "environments": list(one.environments), "store": one.store, "shared": one.shared, "value": shown,
