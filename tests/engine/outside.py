@@ -105,8 +105,8 @@ class Make(Step[frozenset[str]]):
     def plan(self, facts: frozenset[str]) -> Plan:
         if self.question and self.answer is None:
             return Plan(hold=Ask(self.question))
-        if self.answer == "no":
-            return Plan(hold=Failed("the operator said no", ("Say yes.",)))
+        if self.question and self.answer == "no":
+            return Plan(hold=Failed("the operator said no", ("Say yes.",), answer=self.question.id))
         if self.hold_until is not None and self.time < self.hold_until:
             return Plan(hold=Wait(self.hold_until, "the old copies run out"))
         missing = [thing for thing in self.things if thing not in facts]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine.outside import Bench, Make
+from wizard.engine import progress
 from wizard.engine.check import CheckState
 from wizard.engine.events import ChangeStarted, Checked, RunEnded, StepChanged, StepState
 from wizard.engine.operator import Unattended
@@ -139,6 +141,16 @@ async def test_an_answer_is_kept_with_its_question(bench: Bench) -> None:
     engine = bench.engine([step], Unattended(yes=True))
     assert await engine.run() is Result.DONE
     assert engine.progress.answers == {"go": "yes"}
+
+
+async def test_an_answer_that_stops_a_step_is_asked_for_again_and_is_no_dead_end(bench: Bench) -> None:
+    step = Make(bench.outside, "cutover.go", ["go"], question=replace(QUESTION, default="no"))
+    engine = bench.engine([step], Unattended(yes=True))
+    assert await engine.run() is Result.FAILED
+    assert engine.progress.answers == {}
+    assert progress.rebuild(engine.progress.path, "lost").answers == {}, "the journal knows it too"
+    step.question = QUESTION
+    assert await bench.engine([step], Unattended(yes=True)).run() is Result.DONE
 
 
 async def test_without_approval_nothing_is_changed(bench: Bench) -> None:

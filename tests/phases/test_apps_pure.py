@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from wizard.clients.s3 import Bucket
 from wizard.compose.review import review
 from wizard.config import App, AppKind, GitHost
+from wizard.engine.check import CheckState
+from wizard.engine.plan import Ask, Failed
 from wizard.errors import WizardError
 from wizard.phases import apps_wish as wishes
 from wizard.phases.app_redeploy import fresh_lines
@@ -23,6 +25,17 @@ from wizard.phases.apps_causes import cause
 from wizard.phases.apps_compose import judged, pinned
 from wizard.phases.apps_doorway import route_text
 from wizard.phases.apps_git import clone_url
+from wizard.phases.apps_review import (
+    ALL,
+    EACH,
+    LEAVE,
+    MAKE,
+    NOT_NOW,
+    declined,
+    edits_question,
+    hold,
+    reviewed,
+)
 from wizard.phases.apps_variables import looks_secret, panel_text, panel_values, used_variables
 from wizard.phases.settle_rollback import lost_data
 
@@ -175,6 +188,50 @@ def test_a_declined_edit_is_left_out() -> None:
     declined = frozenset(finding.id for finding in found.findings)
 
     assert not judged(API, found, declined).changed
+
+
+def told(answers: dict[str, str]) -> object:
+    """What is asked next about STACK, or None."""
+    return hold(answers, API, judged(API, review(STACK), declined(answers, API, review(STACK))))
+
+
+def test_findings_are_made_or_left_one_by_one_each_with_its_own_diff() -> None:
+    first = told({})
+    assert isinstance(first, Ask) and [one.value for one in first.question.choices] == [ALL, EACH, NOT_NOW]
+    assert told({first.question.id: ALL}) is None
+    answers, seen = {first.question.id: EACH}, []
+    while isinstance(asked := told(answers), Ask):
+        seen.append(asked.question)
+        answers[asked.question.id] = LEAVE if "published-port" in asked.question.text else MAKE
+
+    assert len(seen) == len([finding for finding in review(STACK).findings if finding.edits]) > 1
+    ports = next(one for one in seen if "published-port" in one.text)
+    assert '-    ports: ["8000:8000"]' in ports.why, "the diff of this one alone"
+    assert "external" not in ports.why
+    made = judged(API, review(STACK), declined(answers, API, review(STACK)))
+    assert "8000:8000" in made.text and "external: true" in made.text
+    verdict = reviewed(answers, API, made, 0.0)
+    assert verdict.ok and "left out: published-port:api" in verdict.evidence.seen
+
+
+def test_leaving_out_what_loses_data_is_the_operators_word_not_a_passed_check() -> None:
+    found = review(STACK)
+    answers = {edits_question(API, judged(API, found, frozenset()).digest): EACH}
+    while isinstance(asked := told(answers), Ask):
+        answers[asked.question.id] = LEAVE
+
+    verdict = reviewed(answers, API, judged(API, found, declined(answers, API, found)), 0.0)
+
+    assert verdict.state is CheckState.WAIVED and "data-volume" in verdict.evidence.seen
+
+
+def test_stopping_at_the_review_is_asked_again_the_next_time() -> None:
+    first = told({})
+    assert isinstance(first, Ask)
+
+    stopped = told({first.question.id: NOT_NOW})
+
+    assert isinstance(stopped, Failed) and stopped.answer == first.question.id
 
 
 def test_a_file_that_builds_from_the_repository_is_laid_over_a_clone() -> None:

@@ -47,7 +47,7 @@ async def test_another_file_in_git_is_reviewed_anew(tmp_path: Path) -> None:
         bench = Bench(there.world, tmp_path)
         await bench.drive(_step(there))
         files = there.stage.git.clone(REPOSITORY, "main").files
-        await _put(there, files[FILE].decode().replace("mem_limit: 1g", "mem_limit: 2g"))
+        await _put(there, files[FILE].decode().replace("mem_limit: 1g", "mem_limit: 2g", 1))
         checks = {one.name: one for one in await bench.prove(_step(there))}
         assert checks["api.reviewed"].state is CheckState.FAILED
         assert (await bench.drive(_step(there))).done
@@ -66,11 +66,54 @@ async def test_what_a_person_must_mend_is_asked_about_and_stays_visible(tmp_path
         assert "code-only-by-mount" in question.why and question.default == GO_ON
         stopped = await bench.drive(_step(there), {question.id: STOP})
         assert isinstance(stopped.hold, Failed) and "code-only-by-mount" in stopped.hold.why
+        assert stopped.hold.answer == question.id, "the next run asks again"
         bench.progress.answers.clear()
         going = await bench.drive(_step(there), {question.id: GO_ON})
         assert going.done, going.story
         mended = next(one for one in going.checks if one.name == "api.mended")
         assert mended.state is CheckState.WAIVED and "code-only-by-mount" in mended.evidence.seen
+
+
+BUILT = """services:
+  api:
+    build: {context: ., dockerfile: Dockerfile.api}
+    volumes: ["./app:/app/app", shop-data:/data]
+    healthcheck: {test: curl -f localhost/health, interval: 30s}
+  worker:
+    extends: {file: common.yml, service: base}
+    mem_limit: 15g
+volumes:
+  shop-data:
+    name: shop-data
+"""
+
+
+async def test_the_review_reads_what_the_file_refers_to_and_knows_the_domain_and_the_host(
+    tmp_path: Path,
+) -> None:
+    async with entered(tmp_path) as there:
+        folder = FILE.rpartition("/")[0]
+        files = {
+            FILE: BUILT,
+            f"{folder}/Dockerfile.api": "FROM python:3.12\nCOPY lib/ lib/\n",
+            f"{folder}/common.yml": "services:\n  base:\n    image: shop/worker:1.2\n",
+        }
+        content = {path: text.encode() for path, text in files.items()}
+        await there.stage.git.push(REPOSITORY, "main", content, "Build it here")
+        config = there.world.config
+        there.world.config = replace(
+            config,
+            volumes=(Volume("shop-data", "api"),),
+            databases=(),
+            apps=tuple(replace(app, cache_service="") for app in config.apps),
+        )
+
+        stack = (await _step(there).observe(Bench(there.world, tmp_path).context("prepare.compose")))[0]
+
+        assert "Dockerfile.api, which does not copy ./app" in stack.text, "the Dockerfile was read"
+        assert "memory-over-host" in stack.text, "the wished type of server is known"
+        assert "slow-health-check (api" in stack.text, "a domain leads to it"
+        assert "which this review has read" in stack.text, "so was what it extends"
 
 
 def _without(config: Config, what: str) -> Config:

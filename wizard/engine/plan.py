@@ -98,11 +98,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """`ways` are sentences: what the operator can do next."""
+    """`ways` are sentences: what the operator can do next.
+
+    `answer` names the question whose answer led here: it is forgotten, so that the next run asks again.
+    """
 
     why: str
     ways: tuple[str, ...] = ()
     refusal: Refusal | None = None
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,8 @@ def _replay(progress: Progress, entry: Mapping[str, Any]) -> None:
         progress.step(entry["step"]).saved[entry["name"]] = entry["record"]
     elif kind == journal.Entry.DROPPED:
         progress.step(entry["step"]).saved.pop(entry["name"], None)
+    elif kind == journal.Entry.ANSWER and entry["answer"] is None:
+        progress.answers.pop(entry["question"], None)
     elif kind == journal.Entry.ANSWER:
         progress.answers[entry["question"]] = entry["answer"]
 

@@ -110,6 +110,8 @@ async def _turn(step: Step[Any], ctx: StepContext, desk: Desk, interrupted: tupl
     if isinstance(plan.hold, Ask):
         return await _ask(step, plan.hold.question, desk)
     if plan.hold is not None:
+        if isinstance(plan.hold, Failed) and plan.hold.answer in desk.progress.answers:
+            _forget(step, plan.hold.answer, desk)
         return plan.hold
     settle_intents(step.id, plan, desk, interrupted)
     if plan.changes:
@@ -134,6 +136,15 @@ async def _ask(step: Step[Any], question: Question, desk: Desk) -> Outcome:
     else:
         await desk.world.secrets.put(question.id, answer)
     return Wait(desk.now(), "the answer is taken into account")
+
+
+def _forget(step: Step[Any], question: str, desk: Desk) -> None:
+    """An answer that stops a step must not stop it for ever: the next run asks again."""
+    del desk.progress.answers[question]
+    desk.journal.write(
+        desk.now(), journal.Entry.ANSWER, sync=True, step=step.id, question=question, answer=None
+    )
+    desk.progress.save()
 
 
 def _validate(question: Question, answer: str) -> None:

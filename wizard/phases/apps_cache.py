@@ -140,10 +140,9 @@ class CacheStep(Step[CacheFacts]):
             return Plan(hold=Ask(self._ask()))
         wrong = unsafe(facts.prefixes.split())
         if wrong:
-            ways = (f"Undo this step and answer again, without {', '.join(wrong)}.",)
-            return Plan(
-                hold=Failed(f"these beginnings of keys are not safe to clear: {', '.join(wrong)}", ways)
-            )
+            ways = (f"Run this step again and answer without {', '.join(wrong)}.",)
+            why = f"these beginnings of keys are not safe to clear: {', '.join(wrong)}"
+            return Plan(hold=Failed(why, ways, answer=self._question))
         command = clear_command(facts.prefixes.split(), facts.names)
         changes = []
         target = f"schedule of {self.app.cache_service} on the panel of {self.app.server}"

@@ -1,30 +1,24 @@
-"""The compose file that a stack gets: reviewed, rewritten as far as the operator accepts it.
-
-Findings that carry an edit are taken unless they were declined: the answer to apps.<app>.source.edits holds
-the ids of those that were, separated by blanks.
-"""
+"""The compose file that a stack gets: reviewed, rewritten as far as the operator accepts it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
 from wizard.errors import WizardError
+from wizard.phases.apps_review import declined
+from wizard.phases.compose_setting import memory_of, setting_of, siblings_of
 from wizard.phases.data_places import boxes
 from wizard.phases.hosts import old_host
 
 if TYPE_CHECKING:
     from wizard.compose.finding import Finding
     from wizard.compose.review import Review
-    from wizard.compose.setting import Setting
     from wizard.config import App
-
-ALL, NOT_NOW = "all", "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +27,8 @@ class Production:
 
     `needs_clone`: it names files of the repository (builds, mounts), so it cannot run without them.
     `diff` is for reading. `values` stood in the file as secrets and belong into the panel's environment.
+    `proposed` are findings with an edit, each with a diff of its own in `diffs`; `left` are ids of those
+    that the operator left out, `by_hand` those that would break something and that no edit mends.
     """
 
     original: str
@@ -44,6 +40,8 @@ class Production:
     needs_clone: bool
     volumes: tuple[str, ...]
     services: tuple[str, ...]
+    left: frozenset[str] = frozenset()
+    diffs: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -61,11 +59,6 @@ class PinnedImages:
     images: tuple[tuple[str, str], ...] = ()
 
 
-def edits_question(app: App, digest: str) -> str:
-    """The question's id changes with the file, so that a new file is looked at anew."""
-    return f"apps.{app.name}.source.edits.{digest}"
-
-
 async def original_of(ctx: Context, app: App) -> str:
     """The compose file as it stands in the branch. Raises WizardError when it is not there."""
     text: str | None = await ctx.world.git.of(app.git_host).read_file(
@@ -80,18 +73,27 @@ async def original_of(ctx: Context, app: App) -> str:
     return text
 
 
-async def production(ctx: Context, app: App, pins: PinnedImages | None = None) -> Production:
+async def production(
+    ctx: Context, app: App, pins: PinnedImages | None = None, *, advised: bool = False
+) -> Production:
     """Review and rewrite of the stack's file, with the operator's decisions.
 
     `pins`: images in place of those without a version; None takes those that apps.<app>.source kept.
+    `advised`: the file's neighbours and the host's memory are looked at too, for what a person has to do.
     """
     from wizard.compose.review import review
 
     original = await original_of(ctx, app)
     kept = pins or ctx.saved.load("pins", PinnedImages, step=f"apps.{app.name}.source")
-    found = pinned(review(original, _setting(ctx, app)), dict(kept.images) if kept else {})
-    declined = _declined(ctx, app, original)
-    return judged(app, found, declined)
+    setting = await setting_of(
+        ctx,
+        app,
+        original,
+        siblings=await siblings_of(ctx, app) if advised else (),
+        memory_mb=await memory_of(ctx, app.server) if advised else 0,
+    )
+    found = pinned(review(original, setting), dict(kept.images) if kept else {})
+    return judged(app, found, declined(ctx.answers, app, found))
 
 
 async def images_of_today(ctx: Context, app: App) -> PinnedImages:
@@ -136,38 +138,34 @@ def pinned(found: Review, images: Mapping[str, str]) -> Review:
     return replace(found, findings=tuple(map(mended, found.findings)))
 
 
-def judged(app: App, found: Review, declined: frozenset[str]) -> Production:
-    """Pure: the file with all edits but the declined ones, and what it then needs."""
+def judged(app: App, found: Review, left: frozenset[str]) -> Production:
+    """Pure: the file with all edits but those of the findings `left`, and what it then needs."""
     from wizard.compose.rewrite import rewrite
 
-    made = rewrite(found, declined=declined, name=app.compose_file)
+    made = rewrite(found, declined=left, name=app.compose_file)
+    proposed = tuple(finding for finding in found.findings if finding.edits)
     return Production(
         found.text,
         made.text,
         made.diff,
         made.values,
-        tuple(finding for finding in found.findings if finding.edits),
+        proposed,
         tuple(finding for finding in found.blocking if not finding.edits),
         _needs_clone(made.text),
         external_volumes(made.text),
         found.services,
+        frozenset(finding.id for finding in made.declined),
+        tuple(_own_diff(found, finding, app.compose_file) for finding in proposed),
     )
 
 
-def _declined(ctx: Context, app: App, original: str) -> frozenset[str]:
-    digest = hashlib.sha256(original.encode()).hexdigest()[:12]
-    answer = ctx.answers.get(edits_question(app, digest), "")
-    return frozenset() if answer in ("", ALL) else frozenset(answer.split())
+def _own_diff(found: Review, finding: Finding, name: str) -> str:
+    """What one finding's edit changes by itself, secrets hidden."""
+    from wizard.compose.finding import apply
+    from wizard.compose.rewrite import diff
 
-
-def _setting(ctx: Context, app: App) -> Setting:
-    from wizard.compose.setting import Setting
-
-    prefix = f"{ctx.config.project.name}_"
-    prefixed = any(volume.name.startswith(prefix) for volume in ctx.config.volumes if volume.app == app.name)
-    return Setting(
-        folder=posixpath.dirname(app.compose_file), project=ctx.config.project.name if prefixed else ""
-    )
+    secrets = {value for one in found.findings for _, value in one.values}
+    return diff(found.text, apply(found.text, finding.edits), name, secrets)
 
 
 def external_volumes(text: str) -> tuple[str, ...]:

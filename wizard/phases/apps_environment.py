@@ -152,7 +152,8 @@ class EnvironmentStep(Step[EnvironmentFacts]):
         if variables.refused and answers.get(self._refused(variables)) != "leave-out":
             if answers.get(self._refused(variables)) == "stop":
                 ways = ("Take them out of the source, or set secrets_on_host for this app.",)
-                return Failed(f"{listed(variables.refused)} would be secrets on {self.app.server}", ways)
+                why = f"{listed(variables.refused)} would be secrets on {self.app.server}"
+                return Failed(why, ways, answer=self._refused(variables))
             return Ask(
                 Question(
                     self._refused(variables),

@@ -98,7 +98,8 @@ class RoutesStep(Step[Facts]):
         lines = tuple(f"{row.path}: {row.kind} ({row.what}): {row.old} → {row.new}" for row in table.rows)
         if facts.answer == "fix":
             ways = ("Fix them in the application or its proxy, deploy, then run again.",)
-            return Plan(notes=lines, hold=Failed(f"{len(lines)} differences are to be fixed first", ways))
+            why = f"{len(lines)} differences are to be fixed first"
+            return Plan(notes=lines, hold=Failed(why, ways, answer=self._question(table)))
         question = Question(
             self._question(table),
             f"{self.app.name} answers differently in {len(lines)} places; "

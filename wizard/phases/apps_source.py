@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wizard.config import AppKind, Config
 from wizard.engine.check import Check, check
-from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question, Refusal
+from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases import apps_git as git
 from wizard.phases import apps_wish as wishes
-from wizard.phases.apps_compose import (
-    ALL,
-    NOT_NOW,
-    PinnedImages,
-    Production,
-    edits_question,
-    images_of_today,
-    production,
-)
+from wizard.phases.apps_compose import PinnedImages, Production, images_of_today, production
 from wizard.phases.apps_panel import app_record, held
+from wizard.phases.apps_review import hold, reviewed
 from wizard.phases.certificate_panel import calls
-from wizard.phases.hosts import new_host
+from wizard.phases.compose_setting import memory_of
 
 if TYPE_CHECKING:
     from wizard.config import App
@@ -44,12 +37,15 @@ class SourceBefore:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """`heap_mb` is what the build asks for at least, `memory_mb` what the host has (0: not known)."""
+    """`heap_mb` is what the build asks for at least, `memory_mb` what the host has (0: not known).
+
+    `answers` are those about the review's findings.
+    """
 
     differing: tuple[wishes.Differing, ...]
     key: git.KeyFacts
     production: Production | None = None
-    accepted: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
     patch_wrong: bool = False
     unpinned: bool = False
     dockerfile_missing: bool = False
@@ -79,11 +75,12 @@ class SourceStep(Step[SourceFacts]):
         view = await held(ctx, self.app)
         if self._stack:
             pins = ctx.saved.load("pins", PinnedImages)
-            made = await production(ctx, self.app, pins or await images_of_today(ctx, self.app))
+            images = pins or await images_of_today(ctx, self.app)
+            made = await production(ctx, self.app, images, advised=True)
             wish = wishes.stack_wish(self.app, key.panel_id, made)
-            answer = ctx.answers.get(edits_question(self.app, made.digest), "")
             wrong = wishes.patched(made) and await self._patch(ctx) != made.text
-            return SourceFacts(wishes.differences(view, wish), key, made, answer, wrong, pins is None)
+            differing = wishes.differences(view, wish)
+            return SourceFacts(differing, key, made, dict(ctx.answers), wrong, pins is None)
         text = await ctx.world.git.of(self.app.git_host).read_file(
             self.app.repository, self.app.dockerfile, self.app.branch
         )
@@ -92,7 +89,7 @@ class SourceStep(Step[SourceFacts]):
             key,
             dockerfile_missing=text is None,
             heap_mb=max((int(size) for size in _HEAP.findall(text or "")), default=0),
-            memory_mb=await _memory(ctx, self.app.server),
+            memory_mb=await memory_of(ctx, self.app.server),
         )
 
     def _wish(self, key_id: str) -> dict[str, Any]:
@@ -177,28 +174,10 @@ class SourceStep(Step[SourceFacts]):
         made = facts.production
         if made is None:
             return None
-        if facts.accepted == NOT_NOW:
-            way = f"Change {self.app.compose_file} in the repository, or name another file, then run again."
-            return Failed("the rewritten file was not accepted", (way,))
         if self.app.service not in made.services:
             why = f"{self.app.compose_file} has no service {self.app.service}, which the domains lead to"
             return Failed(why, ("Correct service in the configuration.",), Refusal.NOT_READY)
-        if facts.accepted or not (made.proposed or made.by_hand):
-            return None
-        return Ask(self._question(made))
-
-    def _question(self, made: Production) -> Question:
-        by_hand = f"; {len(made.by_hand)} need a person" if made.by_hand else ""
-        return Question(
-            edits_question(self.app, made.digest),
-            f"{self.app.compose_file} needs {len(made.proposed)} edits for production{by_hand}. "
-            f"Accept them? ({ALL}, {NOT_NOW}, or the ids of those to leave out, with blanks between)",
-            default="" if made.by_hand else ALL,
-            why="\n".join(
-                [f"by hand: {finding.id}: {finding.why}" for finding in made.by_hand]
-                + [f"{finding.id}: {finding.why}" for finding in made.proposed]
-            ),
-        )
+        return hold(facts.answers, self.app, made)
 
     def _notes(self, facts: SourceFacts) -> tuple[str, ...]:
         made = facts.production
@@ -289,7 +268,8 @@ class SourceStep(Step[SourceFacts]):
                 )
             )
         if self._stack:
-            checks.append(self._reviewed(ctx, facts))
+            assert facts.production is not None
+            checks.append(reviewed(facts.answers, self.app, facts.production, ctx.now()))
         return checks
 
     def _seen(self, facts: SourceFacts) -> str:
@@ -299,24 +279,6 @@ class SourceStep(Step[SourceFacts]):
         how = "as in the repository" if not made.changed else "the reviewed version"
         way = "given as text" if wishes.raw(made) else "cloned"
         return f"{self.app.compose_file}, {how}, {way}; {len(made.services)} services"
-
-    def _reviewed(self, ctx: Context, facts: SourceFacts) -> Check:
-        made = facts.production
-        assert made is not None
-        open_ones = [finding.id for finding in made.by_hand]
-        accepted = bool(facts.accepted) or not made.proposed
-        seen = f"{len(made.proposed)} edits, answer {facts.accepted or 'none needed'}"
-        if open_ones:
-            seen += f"; left to a person and accepted as they are: {', '.join(open_ones)}"
-        return check(
-            f"{self.app.name}.reviewed",
-            f"{self.app.compose_file} was reviewed for production, and the operator knows what changed",
-            accepted,
-            seen=seen,
-            vantage="operator",
-            at=ctx.now(),
-            advice="Run this step again and answer its question.",
-        )
 
     async def undo(self, ctx: Context) -> Plan:
         try:
@@ -345,11 +307,3 @@ class SourceStep(Step[SourceFacts]):
 
 def _router(app: App) -> str:
     return "compose" if app.kind is AppKind.COMPOSE else "application"
-
-
-async def _memory(ctx: Context, server: str) -> int:
-    from wizard.clients import commands
-
-    text = (await (await new_host(ctx, server)).run(commands.memory())).stdout
-    found = re.search(r"MemTotal:\s+(\d+) kB", text)
-    return int(found[1]) >> 10 if found else 0

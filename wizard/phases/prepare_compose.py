@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from wizard.engine.plan import Ask, Change, Choice, Failed, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases.apps_compose import external_volumes, images_of_today, original_of, pinned
+from wizard.phases.compose_setting import memory_wished, setting_of, siblings_of
 
 if TYPE_CHECKING:
     from wizard.compose.finding import Finding
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wizard.config import App
 
 GO_ON, STOP = "go on", "stop"
-_COMPOSE = ("docker-compose", "compose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +98,10 @@ class ComposeStep(Step[tuple[StackFacts, ...]]):
     async def _review(self, ctx: Context, app: App) -> Review:
         """With the file's neighbours in git, and what the old host runs in place of floating images."""
         from wizard.compose.review import review
-        from wizard.compose.setting import Setting
 
         text = await original_of(ctx, app)
-        tree = await ctx.world.git.of(app.git_host).tree(app.repository, app.branch)
-        folder, own = posixpath.split(app.compose_file.strip("/"))
-        beside = sorted(
-            posixpath.basename(path)
-            for path in tree.files
-            if posixpath.dirname(path) == folder
-            and posixpath.basename(path) != own
-            and posixpath.basename(path).startswith(_COMPOSE)
-        )
-        prefix = f"{self.config.project.name}_"
-        prefixed = any(one.name.startswith(prefix) for one in self.config.volumes if one.app == app.name)
-        setting = Setting(folder, tuple(beside), project=self.config.project.name if prefixed else "")
+        siblings, memory = await siblings_of(ctx, app), await memory_wished(ctx, app.server)
+        setting = await setting_of(ctx, app, text, siblings=siblings, memory_mb=memory)
         return pinned(review(text, setting), dict((await images_of_today(ctx, app)).images))
 
     def plan(self, facts: tuple[StackFacts, ...]) -> Plan:
@@ -147,7 +135,8 @@ class ComposeStep(Step[tuple[StackFacts, ...]]):
             return Failed(f"{name}: {wrong}", ways, Refusal.NOT_READY)
         if stack.answer == STOP:
             ways = (f"Change {name} in the repository, or name another file, then run again.",)
-            return Failed(f"{name} needs a person first: {'; '.join(stack.by_hand)}", ways)
+            why = f"{name} needs a person first: {'; '.join(stack.by_hand)}"
+            return Failed(why, ways, answer=_question_id(stack.record))
         if stack.by_hand and not stack.answer:
             return Ask(_question(stack))
         return None
@@ -280,6 +269,8 @@ def _told(finding: Finding) -> list[str]:
     what = "the phase apps offers an edit" if finding.edits else "a person decides"
     return [
         f"## {finding.severity.value}: {finding.rule} ({services}, line {finding.line})",
+        "",
+        f"`{finding.what}`",
         "",
         finding.why,
         "",
