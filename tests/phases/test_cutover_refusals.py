@@ -281,3 +281,45 @@ async def test_a_person_gets_the_exact_lines_to_type_and_the_servers_are_watched
         turn = await world.bench.drive(step, {plan.hold.question.id: "begin"})
         await hands
         assert turn.done, turn.story
+
+
+async def test_a_flip_that_was_only_written_down_is_asked_about_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the record was saved and before the first change, and started again the next day."""
+    async with cutover_world(tmp_path, monkeypatch, config=quick()) as world:
+        step = await prepared(world)
+        plan = await at_the_flip(world, step)
+        provider = type(world.bench.world.dns_provider)
+
+        async def die(*_: Any) -> None:
+            raise RuntimeError("killed")
+
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+            patch.setattr(provider, "apply", die)
+            await step.apply(plan.changes[0], world.bench.context(step))
+        written = world.bench.context(step).saved.load("flip", FlipRecord)
+        assert written is not None and not written.sealed
+        not_ready(world)
+
+        refused = await world.bench.plan(step)
+
+        assert isinstance(refused.hold, Failed) and "no-go" in refused.hold.why
+
+
+async def test_a_flip_that_was_cut_in_the_middle_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cutover_world(tmp_path, monkeypatch, config=quick()) as world:
+        step = await prepared(world)
+        plan = await at_the_flip(world, step)
+        await step.apply(plan.changes[0], world.bench.context(step))
+        written = world.bench.context(step).saved.load("flip", FlipRecord)
+
+        turn = await world.bench.drive(step)
+
+        assert turn.done, turn.story
+        assert [change.key for change in turn.applied] == [change.key for change in plan.changes[1:]]
+        sealed = world.bench.context(step).saved.load("flip", FlipRecord)
+        assert written is not None and sealed is not None and sealed.sealed
+        assert sealed.started == written.started and sealed.changes == written.changes

@@ -32,6 +32,15 @@ _ASK_AGAIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Move:
+    """One line of a flip with the whole of it; the `first` one writes it down."""
+
+    one: RecordChange | None
+    whole: ChangeSet
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """`intent` is empty once the flip has begun: then `record` says what is to be done to its end."""
 
@@ -75,6 +84,9 @@ class FlipStep(Step[Facts]):
     async def observe(self, ctx: Context) -> Facts:
         provider = ctx.world.dns_provider
         snapshot, record = await provider.snapshot(), ctx.saved.load("flip", FlipRecord)
+        if record is not None and not _begun(record, snapshot):
+            # It was written down, and then nothing was changed: every question is asked anew.
+            record = None
         lowered = ctx.saved.load("ttl", TtlRecord, step=TTL_STEP)
         ttl = max(self.config.dns.cutover_ttl, provider.min_ttl)
         quiet_until = lowered.waited_out + self.config.cutover.quiet_seconds if lowered else 0.0
@@ -112,9 +124,13 @@ class FlipStep(Step[Facts]):
             SEAL,
             "every name server",
             after="asked until it shows the new record sets; the last cache runs out a TTL after that moment",
-            payload=facts.changes,
+            payload=_Move(None, facts.changes, facts.record is None and not facts.due),
         )
-        changes = [_line(one, self.way_back, facts.changes) for one in facts.due]
+        fresh = facts.record is None
+        changes = [
+            _line(one, self.way_back, _Move(one, facts.changes, fresh and at == 0))
+            for at, one in enumerate(facts.due)
+        ]
         notes = tuple(f"go: {one.question} ({one.evidence.seen})" for one in facts.go)
         return Plan((*changes, seal), notes)
 
@@ -145,21 +161,24 @@ class FlipStep(Step[Facts]):
         elif change.key.startswith("revert."):
             await provider.revert(change.payload)
         else:
-            one, whole = change.payload
-            self._remember(ctx, whole)
+            move: _Move = change.payload
+            assert move.one is not None
+            self._remember(ctx, move)
             # What stands at one name changes together; where all can, all does.
-            await provider.apply(whole if provider.atomic else whole.of(one.name))
+            whole = move.whole
+            await provider.apply(whole if provider.atomic else whole.of(move.one.name))
 
-    def _remember(self, ctx: Context, whole: ChangeSet) -> None:
+    def _remember(self, ctx: Context, move: _Move) -> None:
         """The whole old record sets are on disk before the first of them is changed."""
-        if ctx.saved.load("flip", FlipRecord) is None:
+        whole = move.whole
+        if move.first or ctx.saved.load("flip", FlipRecord) is None:
             ttls = [one.old.ttl for one in whole.changes if one.old is not None]
             oldest = max((*ttls, self.config.dns.cutover_ttl))
             now = ctx.now()
             ctx.saved.save("flip", FlipRecord(replace(whole, at=now), now, oldest, now))
 
-    async def _seal(self, ctx: Context, whole: ChangeSet) -> None:
-        self._remember(ctx, whole)
+    async def _seal(self, ctx: Context, move: _Move) -> None:
+        self._remember(ctx, move)
         record = ctx.saved.load("flip", FlipRecord)
         assert record is not None
         await authority.until_all(ctx, _wanted(record.changes), _new(record.changes), "the new record sets")
@@ -265,10 +284,16 @@ def _refused(facts: Facts) -> Failed | None:
     return None
 
 
-def _line(one: RecordChange, way_back: str, whole: ChangeSet) -> Change:
+def _begun(record: FlipRecord, snapshot: ZoneSnapshot) -> bool:
+    """Whether any of its changes was made. One without changes found everything as wished."""
+    changes = record.changes.changes
+    return not changes or any(stands(one, snapshot.find(one.name, one.type)) for one in changes)
+
+
+def _line(one: RecordChange, way_back: str, move: _Move) -> Change:
     kind = Kind.DELETE if one.new is None else Kind.CREATE if one.old is None else Kind.REPLACE
     target, before, after = f"{one.name} {one.type}", str(one.old or "nothing"), str(one.new or "nothing")
-    return Change(kind, f"flip.{one.key}", target, before, after, way_back=way_back, payload=(one, whole))
+    return Change(kind, f"flip.{one.key}", target, before, after, way_back=way_back, payload=move)
 
 
 def _wanted(changes: ChangeSet) -> list[tuple[str, str]]:
