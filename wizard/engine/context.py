@@ -46,6 +46,12 @@ class Records:
             self._journal.write(self._world.clock.now(), Entry.DROPPED, sync=True, step=self._step, name=name)
             self._progress.save()
 
+    def forget(self, keeps: tuple[str, ...] = ()) -> None:
+        """Drop every record of the step, but those whose names begin with one of `keeps`."""
+        for name in [*self._progress.step(self._step).saved]:
+            if not name.startswith(keeps):
+                self.drop(name)
+
 
 class StepContext:
     """The `Context` protocol of `wizard.engine.step`."""

@@ -108,12 +108,20 @@ class Engine:
     async def plan(self) -> dict[str, Plan]:
         """What every unfinished step would do, as far as it can be known now. Changes nothing."""
         plans: dict[str, Plan] = {}
-        for step in self.steps:
-            if self.progress.state(step.id) in FINISHED:
-                continue
-            plans[step.id] = await self.preview(step)
-            self.bus.publish(Planned(self._desk.now(), step.id, plans[step.id]))
-        return plans
+        limit = asyncio.Semaphore(_VERIFIERS)
+        unfinished = [step for step in self.steps if self.progress.state(step.id) not in FINISHED]
+
+        async def one(step: Step[Any]) -> None:
+            async with limit:
+                plans[step.id] = await self.preview(step)
+            # The plan of a step at work is the one that it is carrying out.
+            if step.id not in self._tasks:
+                self.bus.publish(Planned(self._desk.now(), step.id, plans[step.id]))
+
+        async with asyncio.TaskGroup() as group:
+            for step in unfinished:
+                group.create_task(one(step))
+        return {step.id: plans[step.id] for step in unfinished}
 
     async def verify(self, steps: Sequence[Step[Any]] | None = None) -> Result:
         """Ask the outside again. Changes nothing, not even the steps' states."""
@@ -327,6 +335,7 @@ class Engine:
             await approve(step, plan, self._desk)
         for change in plan.changes:
             await make(step, change, ctx, self._desk)
+        ctx.saved.forget(step.keeps)
         self._set(step, StepState.UNDONE)
         return Result.DONE
 

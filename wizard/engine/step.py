@@ -109,6 +109,8 @@ class Step(ABC, Generic[Facts]):
     needs: tuple[str, ...] = ()
     way_back: str = ""
     """How the step is undone and what that costs; shown before it runs."""
+    keeps: ClassVar[tuple[str, ...]] = ()
+    """How the names of saved records begin that outlive an undo; the others tell of what is gone then."""
     point_of_no_return: ClassVar[bool] = False
     enduring: ClassVar[bool] = True
     """Whether its checks still hold when the whole migration is over; others are not asked again."""

@@ -49,6 +49,7 @@ class CreateStep(Step[CreateFacts]):
     """Nothing on a panel is unique: what has the name already is adopted, never made a second time."""
 
     phase = Phase.APPS
+    keeps = ("volumes",)
     way_back = "The app is deleted on the panel; volumes that hold anything stay."
 
     def __init__(self, config: Config, app: App) -> None:

@@ -91,6 +91,7 @@ class CertificatesStep(Step[Facts]):
     title = "Certificates exist before traffic arrives"
     phase = Phase.CUTOVER
     needs = ("cutover.preflight",)
+    keeps = ("certificate_", "staging_", "order_", "failures")
     way_back = "The certificates are taken off the new hosts; visitors are not there yet. Costs nothing."
 
     def __init__(self, config: Config) -> None:

@@ -266,6 +266,8 @@ class Hosts:
         host.cut_connections()
         for address in host.addresses:
             self.stage.internet.detach(address)
+        self.stage.ledger.gone_with("host", name)
+        self.stage.ledger.gone_with("panel", name)
 
     def set_private_ip(self, name: str, address: str) -> None:
         """Attach a machine to the private network after its creation, or take it out ("")."""

@@ -16,7 +16,7 @@ from wizard.endpoints import SocketAddress
 from wizard.rehearsal.clock import StageClock
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.internet import Internet
-from wizard.rehearsal.ledger import Ledger
+from wizard.rehearsal.ledger import GONE, Ledger
 
 if TYPE_CHECKING:
     from wizard.config import Config
@@ -42,6 +42,13 @@ class StageLedger:
     def record(self, system: str, act: str, thing: str, detail: str = "") -> None:
         """`act` is "create" or "delete" for things that exist, any other word for acts."""
         self.book.add(self._clock.now(), system, act, thing, detail)
+
+    def gone_with(self, system: str, machine: str) -> None:
+        """What was made on a machine ends with it: things that have its name among their words."""
+        for thing in self.book.standing():
+            whose, _, name = thing.partition(": ")
+            if whose == system and machine in name.split():
+                self.record(system, GONE, name, "with its machine")
 
     def duplicates(self) -> tuple[str, ...]:
         return self.book.duplicates()

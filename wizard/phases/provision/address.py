@@ -60,6 +60,7 @@ class AddressStep(Step[AddressFacts]):
 
     phase = Phase.PROVISION
     needs = ("provision.ssh_key",)
+    keeps = ("billed",)
     way_back = "The addresses are released and are gone for good: DNS must not point there any more."
 
     def __init__(self, config: Config, server: Server) -> None:

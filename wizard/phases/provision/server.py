@@ -48,6 +48,7 @@ class ServerStep(Step[ServerFacts]):
 
     phase = Phase.PROVISION
     needs: tuple[str, ...]
+    keeps = ("billed",)
     way_back = "The server is deleted with all that is on it; its addresses stay until they are released."
 
     def __init__(self, config: Config, server: Server) -> None:
