@@ -196,6 +196,32 @@ async def test_an_order_that_was_paid_is_finished_after_a_kill(
     assert scene.world.stage.ledger.count("acme", "order") == 2, "one for each app"
 
 
+async def test_an_order_that_the_authority_forgot_meanwhile_is_made_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = CertificatesStep(scene.world.stage.config)
+    await _only_staging(scene, step)
+    change = next(one for one in (await scene.bench.plan(step)).changes if one.key == "issue.web")
+
+    class Killed(BaseException):
+        pass
+
+    async def die(ctx: Any, records: Any) -> None:
+        raise Killed
+
+    publish = dns01.publish
+    monkeypatch.setattr(dns01, "publish", die)
+    with pytest.raises(Killed):
+        await step.apply(change, scene.bench.context(step))
+    monkeypatch.setattr(dns01, "publish", publish)
+    scene.world.stage.acme.state.production.orders.clear()
+
+    turn = await scene.bench.drive(step)
+
+    assert turn.done, turn.story
+    assert scene.bench.context(step).saved.load("failures", FailureLedger) is None, "nobody refused a proof"
+
+
 async def test_without_a_way_to_prove_the_step_refuses_unless_a_gap_is_allowed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from wizard.config import App
 
 
+_LAPSED = ("malformed", "unknown")
+"""What an authority answers about an order that it has forgotten, or that ran out before it was proven."""
+
+
 async def rehearse_at_staging(ctx: Context, app: App) -> None:
     """The same proof at the staging authority: a mistake there costs nothing."""
     key = await _key(ctx, staging_key_secret(app.name))
@@ -62,17 +66,21 @@ async def _obtain(ctx: Context, app: App, client: AcmeClient, key: str, open_ord
     """The chain. An open order of an earlier attempt is gone on with; a refused one is forgotten."""
     from wizard.clients.acme import AcmeOrder, AcmeRefusal
 
-    order = ctx.saved.load(open_order, AcmeOrder)
+    kept = order = ctx.saved.load(open_order, AcmeOrder)
     if order is None or order.names != app.domains:
+        kept = None
         order = await client.order(app.domains, key)
         ctx.saved.save(open_order, order)
     try:
         if order.records:
             await dns01.publish(ctx, order.records)
         chain = await client.complete(order, key)
-    except AcmeRefusal:
+    except AcmeRefusal as refusal:
         ctx.saved.drop(open_order)
         await dns01.remove(ctx, order.records)
+        if kept is not None and refusal.code in _LAPSED:
+            ctx.output("The authority no longer holds the order that was open: a new one is made.")
+            return await _obtain(ctx, app, client, key, open_order)
         raise
     await dns01.remove(ctx, order.records)
     ctx.saved.drop(open_order)
