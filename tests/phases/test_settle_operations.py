@@ -12,9 +12,12 @@ from wizard.config import Config, Settle
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask
 from wizard.errors import WizardError
+from wizard.phases.backup_restore import Saved, restore_volume
 from wizard.phases.settle_alerts import AlertsStep
 from wizard.phases.settle_backups import BackupsStep
 from wizard.phases.settle_rollback import RollbackStep
+from wizard.rehearsal.hosts_docker import packed
+from wizard.rehearsal.hosts_state import File, Volume
 
 
 def alone(config: Config, **wishes: object) -> Config:
@@ -150,6 +153,9 @@ async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compar
         assert turn.done, turn.story
         names = {check.name for check in turn.checks}
         assert {"cms.saved", "cms.restored", "openmates-vault-data.saved"} <= names
+        vault = next(check for check in turn.checks if check.name == "openmates-vault-data.restored")
+        assert "scratch volume" in vault.evidence.seen and "equal to what was saved" in vault.evidence.seen
+        assert not [name for name in found.host("backend").docker.volumes if "restore" in name]
         panel, host = found.panel("backend"), found.host("backend")
         box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
         assert not [name for name in host.docker.volumes[box.mounts[0].name].databases if "restore" in name]
@@ -188,7 +194,7 @@ async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
         oldest = min(panel.state.bodies)
         panel.state.bodies[oldest] = panel.state.bodies[newest]
         saved = ctx.saved
-        record = saved.load("saved cms", _saved())
+        record = saved.load("saved cms", Saved)
         assert record is not None
         saved.save("saved cms", replace(record, path=oldest, content=(("public.settings", 100),)))
 
@@ -197,12 +203,55 @@ async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
         checks = {check.name: check for check in await step.verify(ctx)}
         assert checks["cms.restored"].state is CheckState.FAILED
         assert "100 before, 3 after" in checks["cms.restored"].evidence.seen
+        again = step.plan(await step.observe(ctx))
+        assert {"run:cms", "restore:cms"} <= {change.key for change in again.changes}, "no dead end"
 
 
-def _saved() -> type:
-    from wizard.phases.settle_backups import Saved
+async def test_a_volumes_archive_that_is_torn_or_lacks_files_is_no_backup(tmp_path: Path) -> None:
+    name = "openmates-vault-data"
+    async with scene(tmp_path, example(), servers=["backend"]) as found:
+        await found.until("apps.api.create")
+        host, panel = found.host("backend"), found.panel("backend")
+        host.docker.volumes[name].files |= {
+            f"core/{number}": File(b"sealed " * number) for number in range(1, 21)
+        }
+        step = BackupsStep(found.config)
+        ctx = found.bench.context(step)
+        changes = {change.key: change for change in step.plan(await step.observe(ctx)).changes}
+        for key in ("target:backend", f"plan:{name}", f"run:{name}"):
+            await step.apply(changes[key], ctx)
+        saved = ctx.saved.load(f"saved {name}", Saved)
+        assert saved is not None
+        whole = panel.state.bodies[saved.path]
 
-    return Saved
+        panel.state.bodies[saved.path] = whole[:-40]
+        with pytest.raises(WizardError, match="restore-openmates-vault-data failed") as torn:
+            await step.apply(changes[f"restore:{name}"], ctx)
+        assert "Unexpected EOF" in torn.value.why
+
+        few = Volume(name, dict(list(host.docker.volumes[name].files.items())[:5]))
+        panel.state.bodies[saved.path] = packed(few)
+        await step.apply(changes[f"restore:{name}"], ctx)
+        checks = {check.name: check for check in await step.verify(ctx)}
+        assert checks[f"{name}.restored"].state is CheckState.FAILED
+        assert "files: 20 before, 5 after" in checks[f"{name}.restored"].evidence.seen
+
+        panel.state.bodies[saved.path] = whole
+        await step.apply(changes[f"restore:{name}"], ctx)
+        checks = {check.name: check for check in await step.verify(ctx)}
+        assert checks[f"{name}.restored"].ok, checks[f"{name}.restored"].evidence.seen
+        assert not [volume for volume in host.docker.volumes if "restore" in volume]
+
+
+async def test_a_restore_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
+    async with scene(tmp_path, example(), servers=["backend"]) as found:
+        await found.until("apps.api.create")
+        app, volume = found.config.app("api"), found.config.volumes[0]
+        huge = Saved("vault.tar", 1 << 50, (("files", 1), ("bytes", 1 << 50)), 0.0)
+        step = BackupsStep(found.config)
+
+        with pytest.raises(WizardError, match="has no room to try the restore"):
+            await restore_volume(found.bench.context(step), app, volume, huge)
 
 
 async def test_a_store_that_refuses_the_keys_is_told_without_them(tmp_path: Path) -> None:

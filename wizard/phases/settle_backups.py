@@ -1,7 +1,6 @@
-"""settle.backups: databases and volumes are saved every night, one backup has run, and one was restored.
+"""settle.backups: databases and volumes are saved every night, one backup has run, and each was restored.
 
-The restore is tried into a scratch database beside the real one and compared with it; the store's address
-for it is signed here for a few minutes, so that no key of the store reaches the host.
+A restore is tried beside the real thing and compared with it: see backup_restore.py.
 """
 
 from __future__ import annotations
@@ -10,51 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wizard import host_tools
 from wizard.config import AppKind, Config, Database, Volume
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Choice, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import VendorError, WizardError
 from wizard.phases import backup_panel as panels
+from wizard.phases import backup_restore as restores
 from wizard.phases import data_places as places
+from wizard.phases.backup_restore import Restored, Saved
 from wizard.phases.hosts import new_host
-from wizard.phases.jobs import begin_anew, run_job
-from wizard.phases.settle_rollback import lost_data
 
 if TYPE_CHECKING:
-    from wizard.clients.postgres import Fingerprint
     from wizard.config import App
-
-_SCRATCH = "restore_check_"
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """Record "saved <name>": the file that a backup made, and what was saved: rows by table, or files."""
-
-    path: str
-    size: int
-    content: tuple[tuple[str, int], ...]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """Record "restored <database>": the restore into a scratch database. `lost` is empty when it is whole."""
-
-    path: str
-    rows: int
-    tables: int
-    equal: bool
-    lost: tuple[str, ...]
-    seconds: float
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A database or a volume that is saved. `planned`: the panel has a plan for it."""
+    """A database or a volume that is saved. `planned`: the panel has a plan for it.
+
+    One whose restore was not whole counts as neither saved nor restored.
+    """
 
     name: str
     kind: str
@@ -106,14 +81,16 @@ class BackupsStep(Step[BackupFacts]):
 
     async def _database(self, ctx: Context, one: Database) -> Thing:
         planned = bool(await panels.database_plan(ctx, self.config.app(one.app), one))
-        saved = ctx.saved.load(f"saved {one.name}", Saved) is not None
-        return Thing(one.name, "database", planned, saved, self._restored(ctx, one.name) is not None)
+        return self._thing(ctx, one.name, "database", planned)
 
     async def _volume(self, ctx: Context, one: Volume) -> Thing:
         planned = await panels.volume_plan(ctx, self.config.app(one.app), one) is not None
-        return Thing(
-            one.name, "volume", planned, ctx.saved.load(f"saved {one.name}", Saved) is not None, True
-        )
+        return self._thing(ctx, one.name, "volume", planned)
+
+    def _thing(self, ctx: Context, name: str, kind: str, planned: bool) -> Thing:
+        tried = self._restored(ctx, name)
+        saved = ctx.saved.load(f"saved {name}", Saved) is not None and (tried is None or tried.whole)
+        return Thing(name, kind, planned, saved, tried is not None and tried.whole)
 
     def _restored(self, ctx: Context, name: str) -> Restored | None:
         return ctx.saved.load(f"restored {name}", Restored)
@@ -170,7 +147,7 @@ class BackupsStep(Step[BackupFacts]):
         if not thing.saved:
             found.append(Change(Kind.RUN, f"run:{thing.name}", target, after="saved now"))
         if not thing.restored:
-            after = "restored into a scratch database, compared, and the scratch removed"
+            after = f"restored into a scratch {thing.kind}, compared, and the scratch removed"
             found.append(Change(Kind.RUN, f"restore:{thing.name}", target, after=after))
         return found
 
@@ -196,13 +173,15 @@ class BackupsStep(Step[BackupFacts]):
         elif verb == "unplan":
             await panels.remove_database_plan(ctx, app, one)
         elif verb == "run":
-            before = await self._look(ctx, one)
+            before = await restores.look(ctx, app, one)
             known = {file.path for file in await panels.files(ctx, app, one.service)}
             await self._run(panels.run_database(ctx, app, one), f"database {one.name}")
             fresh = [file for file in await panels.files(ctx, app, one.service) if file.path not in known]
             self._keep(ctx, one.name, fresh, tuple((t.name, t.rows) for t in before.tables))
         else:
-            await self._restore(ctx, app, one)
+            saved = self._saved_before(ctx, one.name)
+            restored = await restores.restore_database(ctx, app, one, saved)
+            ctx.saved.save(f"restored {one.name}", restored)
 
     async def _on_volume(self, ctx: Context, verb: str, app: App, one: Volume) -> None:
         if verb == "unplan":
@@ -212,6 +191,14 @@ class BackupsStep(Step[BackupFacts]):
         if verb == "plan":
             await panels.make_volume_plan(ctx, app, one, service, stop)
             return
+        if verb == "restore":
+            saved = self._saved_before(ctx, one.name)
+            ctx.saved.save(f"restored {one.name}", await restores.restore_volume(ctx, app, one, saved))
+            return
+        host = await new_host(ctx, app.server)
+        content, digest = restores.volume_content(
+            await places.manifest(host, one.name) or "files 0 bytes 0 digest -"
+        )
         known = {file.path for file in await panels.files(ctx, app, service)}
         await self._run(panels.run_volume(ctx, app, one), f"volume {one.name}")
         fresh = [
@@ -219,10 +206,13 @@ class BackupsStep(Step[BackupFacts]):
             for file in await panels.files(ctx, app, service)
             if file.path not in known and one.name in file.path
         ]
-        words = (
-            await places.manifest(await new_host(ctx, app.server), one.name) or "files 0 bytes 0"
-        ).split()
-        self._keep(ctx, one.name, fresh, (("files", int(words[1])), ("bytes", int(words[3]))))
+        self._keep(ctx, one.name, fresh, content, digest)
+
+    def _saved_before(self, ctx: Context, name: str) -> Saved:
+        saved = ctx.saved.load(f"saved {name}", Saved)
+        if saved is None:
+            raise WizardError(f"{name} has not been saved yet", next="Run this step again.")
+        return saved
 
     async def _run(self, work: object, what: str) -> None:
         from collections.abc import Awaitable
@@ -238,14 +228,20 @@ class BackupsStep(Step[BackupFacts]):
             ) from error
 
     def _keep(
-        self, ctx: Context, name: str, fresh: Sequence[panels.File], content: tuple[tuple[str, int], ...]
+        self,
+        ctx: Context,
+        name: str,
+        fresh: Sequence[panels.File],
+        content: tuple[tuple[str, int], ...],
+        digest: str = "",
     ) -> None:
         if not fresh:
             raise WizardError(
                 f"The panel says that {name} was saved, but no new file is in the store",
                 next="Look at the bucket and at the backup's log on the panel, then run this step again.",
             )
-        ctx.saved.save(f"saved {name}", Saved(fresh[0].path, fresh[0].size, content, ctx.now()))
+        ctx.saved.save(f"saved {name}", Saved(fresh[0].path, fresh[0].size, content, ctx.now(), digest))
+        ctx.saved.drop(f"restored {name}")
 
     async def _writer(self, ctx: Context, app: App, volume: Volume) -> tuple[str, bool]:
         """The service to be stopped for the copy. Visitors' own is never stopped: its copy is a live one."""
@@ -256,51 +252,6 @@ class BackupsStep(Step[BackupFacts]):
         if quiet:
             return quiet[0], True
         return (users or list(volume.services) or [app.service])[0], False
-
-    async def _look(self, ctx: Context, one: Database, name: str = "") -> Fingerprint:
-        login = await places.there(ctx, self.config, one, name)
-        seen = await places.fingerprint(await new_host(ctx, self.config.app(one.app).server), login)
-        if seen is None:
-            raise WizardError(f"There is no database {name or one.database}", next="Correct [[databases]].")
-        return seen
-
-    async def _restore(self, ctx: Context, app: App, one: Database) -> None:
-        from wizard.clients import commands, postgres
-
-        saved = ctx.saved.load(f"saved {one.name}", Saved)
-        if saved is None:
-            raise WizardError(f"{one.name} has not been saved yet", next="Run this step again.")
-        host, name = await new_host(ctx, app.server), f"{_SCRATCH}{one.database}"
-        login, began = await places.there(ctx, self.config, one, name), ctx.now()
-        encoding = (await self._look(ctx, one)).encoding
-        address = f"{host_tools.FOLDER}/restore-{one.name}.curl"
-        job = f"restore-{one.name}"
-        url = (await panels.bucket(ctx)).signed(saved.path, ctx.now())
-        try:
-            await host.upload(address, f'url = "{url}"\n')
-            if await begin_anew(ctx, host, job):
-                await host.run(postgres.drop(login))
-                await host.run(postgres.create(login, encoding))
-            fetch = commands.command("curl", "-fsS", "--retry", "3", "--config", address)
-            unpack = commands.command("gunzip", "-c")
-            await run_job(
-                ctx, host, job, commands.script(commands.pipe(fetch, unpack, postgres.restore(login)))
-            )
-            seen = await self._look(ctx, one, name)
-        finally:
-            await host.run(commands.remove_file(address))
-            await host.run(postgres.drop(login))
-        counts = {table.name: table.rows for table in seen.tables}
-        record = Restored(
-            saved.path,
-            seen.rows,
-            len(seen.tables),
-            counts == dict(saved.content),
-            lost_data(dict(saved.content), counts),
-            ctx.now() - began,
-            ctx.now(),
-        )
-        ctx.saved.save(f"restored {one.name}", record)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         facts, now = await self.observe(ctx), ctx.now()
@@ -315,11 +266,11 @@ class BackupsStep(Step[BackupFacts]):
                 Check(f"{one.name}.saved", f"the {one.kind} {one.name} is saved", CheckState.WAIVED, evidence)
                 for one in facts.things
             ]
-        return [await self._saved(ctx, one) for one in facts.things] + [
-            self._whole(ctx, one) for one in self.databases
+        return [self._saved(ctx, one) for one in facts.things] + [
+            self._whole(ctx, one) for one in facts.things
         ]
 
-    async def _saved(self, ctx: Context, thing: Thing) -> Check:
+    def _saved(self, ctx: Context, thing: Thing) -> Check:
         record = ctx.saved.load(f"saved {thing.name}", Saved)
         content = dict(record.content) if record else {}
         # A tar smaller than its files would be torn; a dump is compressed, and proven by its restore.
@@ -335,23 +286,25 @@ class BackupsStep(Step[BackupFacts]):
             advice="Run this step again.",
         )
 
-    def _whole(self, ctx: Context, one: Database) -> Check:
-        record = self._restored(ctx, one.name)
-        how = "every table as when it was saved" if record and record.equal else "written to meanwhile"
+    def _whole(self, ctx: Context, one: Thing) -> Check:
+        record, server = self._restored(ctx, one.name), self._server(one.name)
+        seen = "no restore was tried"
+        if record is not None:
+            how = "equal to what was saved" if record.equal else "written to meanwhile, nothing is gone"
+            came = f"{record.path} into a scratch {one.kind} in {record.seconds:.0f} s: {record.told}"
+            seen = f"{came}, {'; '.join(record.lost) or how}"
         return check(
             f"{one.name}.restored",
-            f"a backup of the database {one.name} was restored and is whole",
-            record is not None and not record.lost and record.rows > 0,
-            seen=(
-                f"{record.path} into a scratch database in {record.seconds:.0f} s: {record.rows} rows in "
-                f"{record.tables} tables, {'; '.join(record.lost) or how}"
-            )
-            if record
-            else "no restore was tried",
-            vantage=self.config.app(one.app).server,
+            f"a backup of the {one.kind} {one.name} was restored and is whole",
+            record is not None and record.whole,
+            seen=seen,
+            vantage=server,
             at=record.at if record else ctx.now(),
-            advice="Do not rely on this backup: read the restore's log, then run this step again.",
+            advice="Do not rely on this backup: run this step again, which saves and tries it anew.",
         )
+
+    def _server(self, name: str) -> str:
+        return self.config.app(next(one.app for one in self.saved if one.name == name)).server
 
     async def undo(self, ctx: Context) -> Plan:
         facts = await self.observe(ctx)

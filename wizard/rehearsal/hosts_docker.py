@@ -13,6 +13,7 @@ from wizard.rehearsal.hosts_shell import Call, program
 from wizard.rehearsal.hosts_state import Container, Docker, File, Volume
 
 VOLUMES = "/var/lib/docker/volumes/"
+_ARCHIVE = b"USTAR"
 
 
 @program("docker")
@@ -253,19 +254,15 @@ async def volume_tool(call: Call, verb: str, path: str) -> int:
         return await call.fail(f"{path} is missing", 4)
     if verb == "pack":
         await call.host.stage.clock.sleep(4.0)
-        rows = [
-            [name, base64.b64encode(file.content).decode(), file.mode, file.uid, file.gid]
-            for name, file in volume.files.items()
-        ]
-        await call.out(b"USTAR" + json.dumps(rows).encode())
+        await call.out(packed(volume))
         return 0
     if verb == "unpack":
         if volume.files:
             return await call.fail(f"{path} is not empty", 5)
-        if not call.stdin.startswith(b"USTAR"):
-            return await call.fail("This does not look like a tar archive", 2)
-        for name, content, mode, uid, gid in json.loads(call.stdin.removeprefix(b"USTAR")):
-            volume.files[name] = File(base64.b64decode(content), mode, uid, gid)
+        try:
+            volume.files.update(_unpacked(call.stdin))
+        except ValueError as error:
+            return await call.fail(str(error), 2)
         return 0
     if verb == "manifest":
         lines = [
@@ -277,3 +274,23 @@ async def volume_tool(call: Call, verb: str, path: str) -> int:
         return await call.say(f"files {len(lines)} bytes {size} digest {digest}\n")
     volume.files.clear()
     return 0
+
+
+def packed(volume: Volume) -> bytes:
+    """A volume's files as an archive of theirs."""
+    rows = [
+        [name, base64.b64encode(file.content).decode(), file.mode, file.uid, file.gid]
+        for name, file in volume.files.items()
+    ]
+    return _ARCHIVE + json.dumps(rows).encode()
+
+
+def _unpacked(archive: bytes) -> dict[str, File]:
+    """Raises ValueError, as tar says it, for what is none or was cut."""
+    if not archive.startswith(_ARCHIVE):
+        raise ValueError("tar: This does not look like a tar archive")
+    try:
+        rows = json.loads(archive.removeprefix(_ARCHIVE))
+    except ValueError:
+        raise ValueError("tar: Unexpected EOF in archive") from None
+    return {name: File(base64.b64decode(content), mode, uid, gid) for name, content, mode, uid, gid in rows}

@@ -202,6 +202,8 @@ def delete_volume_backup(panel: Panel, given: Row) -> Row:
 @mutation("volumeBackups.runManually", "volumeBackupId")
 async def run_volume_backup(panel: Panel, given: Row) -> bool:
     """Without `turnOff` the tar is made of a live volume, and tells nobody that it is torn."""
+    from wizard.rehearsal.hosts_docker import packed
+
     row = panel.find("volumeBackup", given["volumeBackupId"], "Volume backup")
     destination = panel.find("destination", row["destinationId"])
     deployment = _deployment(panel, "volumeBackupId", row, "Volume Backup")
@@ -223,11 +225,11 @@ async def run_volume_backup(panel: Panel, given: Row) -> bool:
         deployment["status"] = "error"
         log.append(f"Error: no such volume: {row['volumeName']}")
         raise mistake("Error running volume backup")
-    size = sum(len(file.content) for file in volume.files.values())
     stack = panel.table("compose").get(row.get("composeId") or "", {})
     folder = f"{stack.get('appName', row['appName'])}_{row.get('serviceName') or ''}".rstrip("_")
     stamp = panel.stamp().replace(":", "-").replace(".", "-")
     path = f"{folder}/{row['prefix'].strip('/')}/{row['volumeName']}-{stamp}.tar"
-    _written(panel, destination, path, size + 10_240)
+    panel.state.bodies[path] = packed(volume)
+    _written(panel, destination, path, len(panel.state.bodies[path]))
     deployment["status"] = "done"
     return True
