@@ -196,7 +196,7 @@ async def test_an_answer_that_was_lost_is_no_answer_and_the_next_look_finds_it(
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("cloudflare", "CLOUDFLARE_API_TOKEN"), ("vercel", "VERCEL_TOKEN"), ("rfc2136", "RFC2136_KEY")],
+    [("cloudflare", "CLOUDFLARE_TOKEN"), ("vercel", "VERCEL_TOKEN"), ("rfc2136", "RFC2136_KEY")],
 )
 async def test_a_wrong_secret_is_told_by_its_name_and_never_shown(
     name: str, secret: str, tmp_path: Path
@@ -214,10 +214,10 @@ async def test_a_wrong_secret_is_told_by_its_name_and_never_shown(
 @pytest.mark.parametrize("name", ["cloudflare", "vercel", "rfc2136"])
 async def test_a_missing_secret_is_told_by_its_name(name: str, tmp_path: Path) -> None:
     async with provider_stage(name, tmp_path) as it:
-        for secret in ("CLOUDFLARE_API_TOKEN", "VERCEL_TOKEN", "RFC2136_KEY"):
+        for secret in ("CLOUDFLARE_TOKEN", "VERCEL_TOKEN", "RFC2136_KEY"):
             await it.secrets.drop(secret)
 
-        with pytest.raises(CredentialError, match=r"CLOUDFLARE_API_TOKEN|VERCEL_TOKEN|RFC2136_KEY"):
+        with pytest.raises(CredentialError, match=r"CLOUDFLARE_TOKEN|VERCEL_TOKEN|RFC2136_KEY"):
             await it.provider.snapshot()
 
 

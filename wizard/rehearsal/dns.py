@@ -198,7 +198,7 @@ class DnsStandin:
         """What the operator has for the zone's provider."""
         match self.stage.config.dns.provider:
             case DnsProviderName.CLOUDFLARE:
-                return {"CLOUDFLARE_API_TOKEN": TOKEN}
+                return {"CLOUDFLARE_TOKEN": TOKEN}
             case DnsProviderName.RFC2136:
                 return {"RFC2136_KEY": KEY}
         return {}

@@ -25,7 +25,7 @@ def _why(found: Any) -> str:
     return "; ".join(f"{one.get('message', '')} ({one.get('code', '')})" for one in problems or ())
 
 
-VENDOR = Vendor("Cloudflare", "CLOUDFLARE_API_TOKEN", "the permission DNS: Edit for the zone", _why)
+VENDOR = Vendor("Cloudflare", "CLOUDFLARE_TOKEN", "the permission DNS: Edit for the zone", _why)
 
 
 class CloudflareProvider:
