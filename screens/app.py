@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel as Severity
 from textual.screen import Screen
 
 from screens.base import Page
@@ -76,7 +77,7 @@ class WizardApp(App[int]):
     def go(self) -> None:
         self.carry_out(self.session.start())
 
-    def carry_out(self, work: Awaitable[object], *, said: str = "") -> None:
+    def carry_out(self, work: Awaitable[object]) -> None:
         """Do it in the background; trouble is shown, never raised."""
 
         async def tried() -> None:
@@ -86,9 +87,6 @@ class WizardApp(App[int]):
                 from screens.message import Trouble
 
                 self.push_screen(Trouble(error))
-                return
-            if said:
-                self.notify(said, timeout=3, markup=False)
 
         self.run_worker(tried(), exit_on_error=True)
 
@@ -97,24 +95,24 @@ class WizardApp(App[int]):
         plan = self.session.plan(step)
         if plan is None or plan is not self.painted_plan or not self.model.awaits_approval(step):
             return
-        self._confirm_names(step, plan, tuple(change.confirm for change in plan.changes if change.confirm))
+        names = dict.fromkeys(change.confirm for change in plan.changes if change.confirm)
+        self._confirm_names(step, plan, tuple(names))
 
     def _confirm_names(self, step: str, plan: Plan, names: tuple[str, ...]) -> None:
         if not names:
             if self.session.plan(step) is plan:
                 self.session.approve(step, True)
             return
-        from screens.confirm import TypeName
+        from screens.confirm import TypeName, irreversible
 
         name, *rest = names
-        change = next(change for change in plan.changes if change.confirm == name)
-        text = [f"{change.kind.value.capitalize()} {change.target}: this cannot be undone.", change.why]
+        changes = [change for change in plan.changes if change.confirm == name]
 
         def typed(yes: bool | None) -> None:
             if yes:
                 self._confirm_names(step, plan, tuple(rest))
 
-        self.push_screen(TypeName(step, [piece for piece in text if piece], name), typed)
+        self.push_screen(TypeName(step, irreversible(changes), name), typed)
 
     def apply_phase(self, phase: Phase) -> None:
         from screens.confirm import Confirm
@@ -153,7 +151,14 @@ class WizardApp(App[int]):
             self.ask(step)
 
     def verify(self, step: str) -> None:
-        self.carry_out(self.session.verify(step), said=f"{step} was asked again")
+        async def asked() -> None:
+            await self.session.verify(step)
+            good, total, broken = self.model.proven(step)
+            severity: Severity = "warning" if broken else "information"
+            said = f"{step} was asked again: {good} of {total} checks hold"
+            self.notify(said, severity=severity, timeout=4, markup=False)
+
+        self.carry_out(asked())
 
     def undo(self, target: str) -> None:
         from screens.confirm import Confirm

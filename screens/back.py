@@ -6,12 +6,27 @@ from typing import TYPE_CHECKING
 
 from screens.confirm import Confirm
 from screens.text import clock, duration
+from wizard.engine.events import StepState
 
 if TYPE_CHECKING:
     from screens.app import WizardApp
 
 
+FLIP = "cutover.flip"
+_NOTHING = (StepState.PENDING, StepState.SKIPPED, StepState.UNDONE)
+
+
+def flipped(wizard: WizardApp) -> bool:
+    """Whether there is something to go back from."""
+    info = wizard.model.info(FLIP)
+    return info is not None and info.state not in _NOTHING
+
+
 def offer_back(wizard: WizardApp) -> None:
+    if not flipped(wizard):
+        wizard.notify("Nothing is flipped, so there is nothing to go back from.", timeout=4, markup=False)
+        return
+
     def answered(yes: bool | None) -> None:
         if yes:
             wizard.go_back()

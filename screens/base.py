@@ -26,7 +26,7 @@ class Page(Screen[Any]):
     """A full screen with the top bar and the line of keys. Subclasses compose the rest and `paint`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "help", "help", show=False)]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-vast")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     heading = ""
 
@@ -67,12 +67,12 @@ class Page(Screen[Any]):
         self.call_after_refresh(self.repaint)
 
     def _frame(self) -> None:
-        if self.is_current and self.model.version != self._painted:
+        if self.is_active and self.model.version != self._painted:
             self.repaint()
 
     def repaint(self) -> None:
-        """Paint now, whatever changed."""
-        if not self.is_current:
+        """Paint now, whatever changed; beneath a question too, so that nobody decides by an old picture."""
+        if not self.is_active:
             return
         self._painted = self.model.version
         self.paint()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from screens.back import flipped, offer_back
+
 if TYPE_CHECKING:
     from screens.app import WizardApp
 
@@ -26,13 +28,14 @@ class Commands(Provider):
         session = wizard.session
         yield f"Verify {step}", "ask the outside again", lambda: wizard.verify(step)
         yield f"Undo {step}", "take it back; its plan is shown first", lambda: wizard.undo(step)
-        yield "Back: the old records again", "take the flip of the cutover back", self._back
+        if flipped(wizard):
+            yield "Back: the old records again", "take the flip of the cutover back", self._back
         if session.paused:
             yield "Go on", "let changes begin again", session.resume
         else:
             yield "Pause", "no further change begins", session.pause
         if not session.running:
-            yield "Run again", "go on from where it stands", wizard.go
+            yield "Run again", "go on from where it stands; when all is done, ask every check", wizard.go
         yield "Overview", "phases, steps, plan, output, checks", lambda: wizard.action_show("overview")
         yield "Plan", "every change that is to come, with its costs", lambda: wizard.action_show("plan")
         yield "Cutover", "the world watching the flip", lambda: wizard.action_show("cutover")
@@ -43,8 +46,6 @@ class Commands(Provider):
         yield "Leave", "finish the change under way, then end", wizard.action_leave
 
     def _back(self) -> None:
-        from screens.back import offer_back
-
         offer_back(self.wizard)
 
     def _turn_theme(self) -> None:

@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from screens.modal import Modal, Text
+from screens.modal import READING, Modal, Scroll, Text
 from screens.text import wrap
 from screens.widgets.paint import Line
+from wizard.engine.plan import Change
 
 
 class Confirm(Modal[bool]):
@@ -48,7 +49,7 @@ class Confirm(Modal[bool]):
 class TypeName(Modal[bool]):
     """For what cannot be undone: only the exact name, typed, says yes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "not now")]
+    BINDINGS: ClassVar[list[BindingType]] = [*READING, Binding("escape", "no", "not now")]
 
     def __init__(self, title: str, text: Sequence[str], name: str) -> None:
         super().__init__(classes="danger")
@@ -58,7 +59,8 @@ class TypeName(Modal[bool]):
         self._wrong = ""
 
     def content(self) -> ComposeResult:
-        yield Text(self._body)
+        yield Scroll(self._body)
+        yield Text(lambda width: (allowance(self._wanted),), classes="gap")
         yield Input(placeholder=self._wanted, id="answer", compact=True)
         yield Text(self._hint, id="hint", classes="hint")
 
@@ -66,9 +68,7 @@ class TypeName(Modal[bool]):
         self.query_one(Input).focus()
 
     def _body(self, width: int) -> list[Line]:
-        lines = paragraphs(self._text, width)
-        lines += [(), (("Type ", ""), (self._wanted, "strong"), (" to allow it.", ""))]
-        return lines
+        return paragraphs(self._text, width)
 
     def _hint(self, width: int) -> list[Line]:
         if self._wrong:
@@ -84,6 +84,22 @@ class TypeName(Modal[bool]):
 
     def action_no(self) -> None:
         self.dismiss(False)
+
+
+def allowance(name: str) -> Line:
+    return (("Type ", ""), (name, "strong"), (" to allow it.", ""))
+
+
+def irreversible(changes: Sequence[Change]) -> list[str]:
+    """What is lost when `changes` are made: each with its before and after."""
+    text = []
+    for change in changes:
+        first = f"{change.kind.value.capitalize()} {change.target}"
+        now = f"Now: {change.before}" if change.before else ""
+        then = f"Then: {change.after}" if change.after else ""
+        text.append("\n".join(piece for piece in (first, now, then) if piece))
+    reasons = dict.fromkeys(change.why for change in changes if change.why)
+    return [*text, *reasons, "This cannot be undone."]
 
 
 def paragraphs(texts: Sequence[str], width: int) -> list[Line]:

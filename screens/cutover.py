@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from screens.back import offer_back
+from screens.back import flipped, offer_back
 from screens.base import Page
 from screens.cutover_help import HELP
 from screens.help import HelpPage
@@ -158,8 +158,9 @@ class CutoverPage(Page):
         return http_rows(self.view, self.glyphs, width) if self.view else ()
 
     def keys(self) -> Sequence[Key]:
+        back = (Key("b", "back to old", "back"),) if flipped(self.wizard) else ()
         return (
-            Key("b", "back to old", "back"),
+            *back,
             Key("v", "ask again", "verify"),
             Key("p", "go on" if self.session.paused else "pause", "pause"),
             Key("arrows", "cell", "focus('matrix')"),

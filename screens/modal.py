@@ -28,9 +28,23 @@ class Text(Lines):
         self._make = make
 
     def lines(self, width: int) -> Sequence[Line]:
-
         return self._make(width)
 
+
+READING: tuple[BindingType, ...] = (
+    Binding("pageup", "read(-1)", "read up", show=False),
+    Binding("pagedown", "read(1)", "read down", show=False),
+)
+"""For a box whose text may be longer than it: the keys go to the text wherever the cursor is."""
+
+
+class Scroll(Rows):
+    """A text that scrolls where the box has no room for all of it."""
+
+    can_focus = False
+
+    def __init__(self, make: Callable[[int], Sequence[Line]]) -> None:
+        super().__init__(lambda width: (Row("", tuple(make(width))),), id="text")
 
 class Modal(ModalScreen[T]):
     """A framed box in the middle; subclasses fill it."""
@@ -47,6 +61,24 @@ class Modal(ModalScreen[T]):
 
     def content(self) -> ComposeResult:
         raise AssertionError("a subclass fills the frame")
+
+    def on_resize(self) -> None:
+        """The text gives way to what is below it, which must never be out of sight."""
+        self.call_after_refresh(self._make_room)
+
+    def _make_room(self) -> None:
+        for text in self.query(Scroll):
+            frame = self.query_one("#frame")
+            others = sum(child.outer_size.height + child.styles.margin.height for child in frame.children)
+            others -= text.outer_size.height + text.styles.margin.height
+            room = max(3, self.size.height * 9 // 10 - frame.gutter.height - others)
+            text.styles.max_height = room
+            more = text.virtual_size.height > room
+            frame.border_subtitle = Content("page keys: more to read") if more else None
+
+    def action_read(self, by: int) -> None:
+        for text in self.query(Scroll):
+            text.scroll_relative(y=by * max(1, text.size.height - 1), animate=False)
 
 
 class Sheet(Modal[None]):

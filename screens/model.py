@@ -49,6 +49,9 @@ class StepView:
     """By change key: running, applied, adopted, failed."""
 
     def say(self, at: float, text: str, role: str = "") -> None:
+        if role and self.output and self.output[-1].text == text:
+            # A step that waits again for the same says nothing new.
+            return
         for single in text.splitlines() or [""]:
             self.total += 1
             self.output.append(OutputLine(self.total, at, single, role))
@@ -122,6 +125,11 @@ class Model:
         asked = [step for step, _ in self.session.questions]
         failed = [info.id for info in self.steps if info.state is StepState.FAILED]
         return tuple(dict.fromkeys([*asked, *self.session.approvals, *failed]))
+
+    @property
+    def over(self) -> bool:
+        """Whether every step is finished."""
+        return all(info.state in (StepState.DONE, StepState.SKIPPED) for info in self.steps)
 
     @property
     def current(self) -> str:

@@ -16,6 +16,7 @@ from screens.overview_help import HELP
 from screens.text import count
 from screens.widgets.bars import Heading, Key, Notice, Tab, TabLine
 from screens.widgets.check_rows import check_rows
+from screens.widgets.detail_rows import detail_rows
 from screens.widgets.log import Log
 from screens.widgets.paint import Line, Lines
 from screens.widgets.plan_rows import plan_rows
@@ -104,7 +105,7 @@ class Overview(Page):
             rows.paint()
         self.query_one(Log).show(self.model.view(self.step))
         self.wizard.painted_plan = self.model.plan(self.step)
-        if self.following:
+        if self.following and self.is_current:
             self.wizard.offer(self.step)
 
     def _show(self, step: str) -> None:
@@ -149,7 +150,8 @@ class Overview(Page):
         return plan_rows(self.model.plan(self.step), results, self.glyphs, width)
 
     def _checks(self, width: int) -> Sequence[Row]:
-        return check_rows(self.model.checks(self.step), self.session.now(), self.glyphs, width)
+        rows = check_rows(self.model.checks(self.step), self.session.now(), self.glyphs, width)
+        return [*rows, *detail_rows(self.model, self.step, self.glyphs, width)]
 
     def _tabs(self) -> Sequence[Tab]:
         return (self._plan_tab(), self._output_tab(), self._checks_tab())
@@ -166,17 +168,19 @@ class Overview(Page):
     def _checks_tab(self) -> Tab:
         good, total, broken = self.model.proven(self.step)
         role = "bad" if broken else ("ok" if total and good == total else "dim")
-        return Tab("checks", "Checks", f"{good} of {total} hold" if total else "", role)
+        tally = f"{good} of {total} hold" if self.size.width >= 120 else f"{good}/{total}"
+        return Tab("checks", "Checks", tally if total else "", role)
 
     def _notice(self) -> Line:
         others = [step for step in self.model.needing if step != self.step]
         if others:
             return ((f" {count(len(others), 'step needs', 'steps need')} you: ", "warn"), (others[0], ""),
                     ("  n goes there", "dim"))  # fmt: skip
+        if not self.session.running and self.model.over:
+            proven = f" All {len(self.model.steps)} steps are done and proven."
+            return ((proven, "ok"), ("  r shows the report, g asks every check again", "dim"))
         if not self.session.running and self.model.ended:
-            role = "ok" if self.model.ended == "done" else "warn"
-            end = "" if self.model.ended == "done" else "  g runs on from here"
-            return ((f" The run has ended: {self.model.ended}.", role), (end, "dim"))
+            return ((f" The run has ended: {self.model.ended}.", "warn"), ("  g goes on from here", "dim"))
         if not self.following:
             return ((" Not following what happens", "dim"), ("  . follows again", "dim"))
         return ()
@@ -190,7 +194,7 @@ class Overview(Page):
         elif self.model.awaits_approval(self.step):
             found += [Key("a", "apply", "apply"), Key("A", "apply phase", "apply_phase")]
         elif not self.session.running:
-            found.append(Key("g", "go on", "go"))
+            found.append(Key("g", "check all" if self.model.over else "go on", "go"))
         if self.model.needing and self.model.needing != (self.step,):
             found.append(Key("n", "next", "next"))
         found += [Key("v", "verify", "verify"), Key("u", "undo", "undo")]
@@ -242,6 +246,7 @@ class Overview(Page):
         self.session.approve(self.step, False)
 
     def action_verify(self) -> None:
+        self.action_pane("checks")
         self.wizard.verify(self.step)
 
     def action_undo(self) -> None:

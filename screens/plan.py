@@ -11,15 +11,20 @@ from textual.binding import Binding, BindingType
 
 from screens.base import Page
 from screens.help import HelpPage
+from screens.model import Model
 from screens.text import count, money, wrap
 from screens.widgets.bars import Key
 from screens.widgets.paint import Line, Lines
 from screens.widgets.plan_rows import plan_rows
 from screens.widgets.rows import Row, Rows
+from wizard.engine.events import Event, Planned, StepState
 from wizard.engine.plan import Money, Plan
 from wizard.engine.session import Costs, StepInfo
+from wizard.engine.step import Phase
 from wizard.errors import WizardError
 
+FINISHED = (StepState.DONE, StepState.SKIPPED)
+_ORDER = {phase: number for number, phase in enumerate(Phase)}
 HELP = HelpPage(
     "Every plan",
     "What each step would change if it began now, in order. Nothing is changed by looking. Steps that build "
@@ -87,6 +92,10 @@ class PlanPage(Page):
     plans: Mapping[str, Plan] | None = None
     everything = False
 
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._seen: dict[str, Plan] = {}
+
     def compose(self) -> ComposeResult:
         yield self.top_bar()
         yield CostLine()
@@ -105,6 +114,8 @@ class PlanPage(Page):
         self.run_worker(self._look(), exclusive=True)
 
     async def _look(self) -> None:
+        self._seen = {}
+        unsubscribe = self.session.subscribe(self._take)
         try:
             self.plans = await self.session.preview()
         except WizardError as error:
@@ -112,18 +123,26 @@ class PlanPage(Page):
 
             self.plans = {}
             self.app.push_screen(Trouble(error))
+        finally:
+            unsubscribe()
         self.repaint()
+
+    def _take(self, event: Event) -> None:
+        """Plans are shown as they come."""
+        if isinstance(event, Planned):
+            self._seen[event.step] = event.plan
 
     def tally(self) -> str:
         if self.plans is None:
-            return "looking at the outside; nothing is changed …"
+            unfinished = sum(info.state not in FINISHED for info in self.model.steps)
+            return f"looking at the outside, changing nothing: {len(self._seen)} of {unfinished} steps …"
         changes = sum(len(plan.changes) for plan in self.plans.values())
         held = sum(plan.hold is not None for plan in self.plans.values())
         later = f", {count(held, 'step')} known later" if held else ""
         return f"{count(changes, 'change')} in {count(len(self.plans), 'unfinished step')}{later}"
 
     def _rows(self, width: int) -> Sequence[Row]:
-        plans = self.plans or {}
+        plans = self._seen if self.plans is None else self.plans
         rows: list[Row] = []
         phase = ""
         for info in self.model.steps:
@@ -143,9 +162,17 @@ class PlanPage(Page):
         title[0] = (*title[0], (mark, "bad"))
         if len(info.title) + len(info.id) + 4 <= width:
             title[0] = (*title[0], (f"  {info.id}", "dim"))
-        details = plan_rows(plan, {}, self.glyphs, width - 2)
+        details = plan_rows(plan, {}, self.glyphs, width - 2, early=self._early(info))
         lines = [(("  ", ""), *spans) for row in details for spans in row.lines]
         return [Row(info.id, (*title, *lines), info.id)]
+
+    def _early(self, info: StepInfo) -> bool:
+        """Whether something that comes before `info` is not done yet."""
+        for other in self.model.steps:
+            before = other.id in info.needs or _ORDER[other.phase] < _ORDER[info.phase]
+            if before and other.state not in FINISHED:
+                return True
+        return False
 
     def keys(self) -> Sequence[Key]:
         return (

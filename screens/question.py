@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from screens.confirm import paragraphs
-from screens.modal import Modal, Text
+from screens.confirm import allowance, paragraphs
+from screens.modal import READING, Modal, Scroll, Text
 from screens.text import wrap
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row, Rows
@@ -22,6 +22,7 @@ class AskQuestion(Modal[str | None]):
     """Gives the answer, or None when the operator wants to answer later."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *READING,
         Binding("escape", "later", "later"),
         Binding("enter", "pick", "answer"),
     ]
@@ -34,7 +35,9 @@ class AskQuestion(Modal[str | None]):
 
     def content(self) -> ComposeResult:
         question = self._question
-        yield Text(self._body)
+        yield Scroll(self._body)
+        if question.typed:
+            yield Text(lambda width: (allowance(question.typed),), classes="gap")
         if question.choices:
             yield Rows(self._choices, id="choices")
         else:
@@ -60,8 +63,6 @@ class AskQuestion(Modal[str | None]):
         lines: list[Line] = [((text, "strong"),) for text in wrap(question.text, width)]
         if question.why:
             lines += [(), *(((text, "dim"),) for text in wrap(question.why, width))]
-        if question.typed:
-            lines += [(), (("Type ", ""), (question.typed, "strong"), (" to allow it.", ""))]
         if question.secret:
             lines += [(), *paragraphs(["It is not shown, and kept in the secret store only."], width)]
         return lines

@@ -64,7 +64,8 @@ class Document(Painted):
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         if index >= len(self._strips):
-            return self.strip((), self.width)
+            waits = y == 0 and not self._strips
+            return self.strip((("The report is being made …", "dim"),) if waits else (), self.width)
         return (
             self._strips[index].apply_style(self.rich_style).adjust_cell_length(self.width, self.rich_style)
         )

@@ -24,14 +24,20 @@ _RESULT_ROLES = {"running": "busy", "applied": "ok", "adopted": "ok", "failed": 
 
 
 def plan_rows(
-    plan: Plan | None, results: Mapping[str, str], glyphs: Glyphs, width: int, prefix: str = ""
+    plan: Plan | None,
+    results: Mapping[str, str],
+    glyphs: Glyphs,
+    width: int,
+    prefix: str = "",
+    *,
+    early: bool = False,
 ) -> list[Row]:
-    """`prefix` keeps keys of several plans in one list apart."""
+    """`prefix` keeps keys of several plans in one list apart. `early`: what the step needs is not done yet."""
     if plan is None:
         return [_note("The plan is made when the step begins; l previews every plan.", width)]
     rows = [_row(change, results.get(change.key, ""), glyphs, width, prefix) for change in plan.changes]
     if plan.hold is not None:
-        rows.append(_hold(plan.hold, width))
+        rows.append(_hold(plan.hold, width, early))
     elif not plan.changes:
         rows.append(_note("Nothing to change: the outside is as wished.", width))
     rows.extend(_note(note, width) for note in plan.notes)
@@ -93,8 +99,10 @@ def _tagged(tag: str, text: str, pad: str, width: int, role: str) -> list[Line]:
     ]
 
 
-def _hold(hold: Wait | Ask | Failed, width: int) -> Row:
+def _hold(hold: Wait | Ask | Failed, width: int, early: bool) -> Row:
     match hold:
+        case Failed(why=why) if early:
+            text, role = f"Known later: {why}.", "dim"
         case Wait(why=why):
             text, role = f"Waits before any change: {why}", "accent"
         case Ask(question=question):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from screens.glyphs import Glyphs
-from screens.text import duration, wrap
+from screens.text import count, duration, wrap
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row
 from wizard.checks.ports import Cell, Expected, PortMatrix
@@ -31,8 +31,10 @@ def port_rows(matrices: Sequence[PortMatrix], now: float, glyphs: Glyphs, width:
 
 
 def _host(matrix: PortMatrix, now: float, glyphs: Glyphs, width: int) -> list[Row]:
-    wrong = sum(len(row.wrong) for row in matrix.rows)
+    wrong = sum(_wrong(cell, row) for row in matrix.rows for cell in row.cells)
+    blind = sum(not row.can_see for row in matrix.rows)
     verdict = f"{wrong} not as they should be" if wrong else "all as they should be"
+    verdict += f", {count(blind, 'view')} without an answer" if blind else ""
     age = f"  {duration(now - matrix.at)} ago"
     ports = [cell.port for cell in matrix.rows[0].cells] if matrix.rows else []
     label = max(12, width - _COLUMN * len(ports) - 1)
@@ -47,21 +49,28 @@ def _host(matrix: PortMatrix, now: float, glyphs: Glyphs, width: int) -> list[Ro
 def _view(host: str, seen: Seen, label: int, width: int) -> Row:
     view = seen.view
     first, *rest = wrap(f"{view.vantage} {view.path}", label - 2)
-    signs = tuple(_sign(cell) for cell in seen.cells)
+    signs = tuple(_sign(cell, seen) for cell in seen.cells)
     lines: list[Line] = [((f" {first:<{label - 1}}", ""), *signs)]
     lines += [((f" {piece}", ""),) for piece in rest]
     if not seen.can_see:
-        text = "this vantage got no answer at all, so its silence proves nothing"
-        lines += [((f"   {piece}", "warn"),) for piece in wrap(text, width - 4)]
+        # Without IPv6 of its own a vantage sees nothing over it, which is no fault.
+        role = "dim" if view.path == "IPv6" else "warn"
+        text = "no answer at all from here, so this silence proves nothing"
+        lines += [((f"   {piece}", role),) for piece in wrap(text, width - 4)]
     return Row(f"{host} {view.vantage} {view.path} {view.address}", tuple(lines), view.address)
 
 
-def _sign(cell: Cell) -> tuple[str, str]:
+def _wrong(cell: Cell, seen: Seen) -> bool:
+    """Silence is wrong only where something else answered."""
+    return not cell.right and (seen.can_see or cell.seen is Reach.OPEN)
+
+
+def _sign(cell: Cell, seen: Seen) -> tuple[str, str]:
     word = _WORDS[cell.seen]
-    if cell.expected is Expected.EITHER:
-        return f"{word:<{_COLUMN}}", "dim"
-    if not cell.right:
+    if _wrong(cell, seen):
         return f"{word + '!':<{_COLUMN}}", "bad"
+    if cell.expected is Expected.EITHER or not seen.can_see:
+        return f"{word:<{_COLUMN}}", "dim"
     return f"{word:<{_COLUMN}}", "ok" if cell.seen is Reach.OPEN else ""
 
 

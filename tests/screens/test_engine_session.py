@@ -101,5 +101,5 @@ async def test_a_second_wizard_shows_what_the_first_one_proved(tmp_path: Path) -
         again.jump("provision.a.server")
         await at.press("3")
         assert "a exist" in at.words
-        assert "1 of 1 hold" in at.words
+        assert "Checks 1/1" in at.words
         await again.session.stop()

@@ -113,10 +113,15 @@ async def test_a_refused_way_back_is_said(desk: Opener) -> None:
         assert "Later phases rest on this" in at.words
 
 
-async def test_before_the_flip_the_cutover_page_says_so(desk: Opener) -> None:
+async def test_before_the_flip_the_cutover_page_says_so_and_offers_no_way_back(desk: Opener) -> None:
     async with desk(scenes.running()) as at:
         await at.press("w")
         assert "Nothing is watched yet" in at.words
+        assert "back to old" not in at.words
+        await at.press("b")
+        assert isinstance(at.app.screen, CutoverPage)
+        await at.press("enter")
+        assert at.session.calls == []
 
 
 @BOTH
@@ -178,7 +183,7 @@ async def test_the_palette_does_things(desk: Opener, typed: str, call: tuple[str
 
 
 async def test_the_palette_jumps_to_a_step_and_opens_pages(desk: Opener) -> None:
-    async with desk(scenes.running()) as at:
+    async with desk(scenes.flipped()) as at:
         await _palette(at, "go to cutover.flip")
         assert at.app.overview.step == "cutover.flip"
         await _palette(at, "report")

@@ -12,10 +12,10 @@ from wizard.engine import journal
 from wizard.engine.bus import Bus, Reader
 from wizard.engine.check import Check
 from wizard.engine.events import Answered, Asked, Checked, Event, Planned, StepChanged, StepState
-from wizard.engine.order import in_order
+from wizard.engine.order import in_order, matches
 from wizard.engine.plan import Money, Plan, Question
 from wizard.engine.progress import Progress
-from wizard.engine.run import Engine, Result
+from wizard.engine.run import FINISHED, Engine, Result
 from wizard.engine.step import Phase, Step
 from wizard.world import World
 
@@ -35,6 +35,8 @@ class StepInfo:
     why: str = ""
     until: float | None = None
     ways: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Steps of the same phase that come before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,10 @@ class Attended:
         for step in waiting:
             self.decide(step, True)
 
+    def doubt(self) -> None:
+        """Every plan is shown again before it is applied, as a way back is."""
+        self._whole_phases.clear()
+
     def reply(self, question: str, text: str) -> bool:
         entry = self._questions.get(question)
         if entry is None or entry[2].done():
@@ -106,11 +112,14 @@ class Attended:
 
     @property
     def questions(self) -> tuple[tuple[str, Question], ...]:
-        return tuple((step, question) for question, step, _ in self._questions.values())
+        """Without those that were answered a moment ago and whose step has not taken note yet."""
+        return tuple(
+            (step, question) for question, step, future in self._questions.values() if not future.done()
+        )
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        return tuple(self._approvals)
+        return tuple(step for step, future in self._approvals.items() if not future.done())
 
 
 class EngineSession:
@@ -170,8 +179,11 @@ class EngineSession:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of the world's time since the migration began."""
-        return max(0.0, self.now() - self._progress.started) if self._progress.started else 0.0
+        """Seconds of the world's time since the migration began; when all is done, those that it took."""
+        rows = self._progress.steps
+        over = all(info.state in FINISHED for info in self._infos.values())
+        until = max((row.changed for row in rows.values()), default=0.0) if over else self.now()
+        return max(0.0, until - self._progress.started) if self._progress.started else 0.0
 
     @property
     def remaining(self) -> float | None:
@@ -238,6 +250,7 @@ class EngineSession:
     async def undo(self, target: str) -> Result:
         """Stop what runs, then take `target` (a step or a phase) back."""
         await self._halt()
+        self._operator.doubt()
         return await self._engine.undo(target)
 
     async def back(self) -> Result:
@@ -266,13 +279,18 @@ class EngineSession:
             row.state if row else StepState.PENDING,
             row.why if row else "",
             row.until if row else None,
+            needs=tuple(
+                other.id
+                for other in self._engine.steps
+                if other.phase is step.phase and any(matches(other.id, need) for need in step.needs)
+            ),
         )
 
     def _note(self, event: Event) -> None:
         match event:
             case StepChanged(step=step, state=state, why=why, until=until, ways=ways):
                 self._infos[step] = replace(self._infos[step], state=state, why=why, until=until, ways=ways)
-            case Planned(step=step, plan=plan):
+            case Planned(step=step, plan=plan) if step not in self._operator.waiting:
                 self._plans[step] = plan
             case Checked(step=step, check=check):
                 self._checks.setdefault(step, {})[check.name] = check
