@@ -186,6 +186,7 @@ class Panels:
     def install(self, host: Host) -> None:
         """The installer has ended: the panel answers a little later."""
         self._bury(host.name)
+        self.stage.fronts.forget(host.name)
         state = PanelState(host.name, ready=self.stage.clock.now() + START_SECONDS)
         service = host.docker.services.get("dokploy")
         version = service.image.rpartition(":")[2] if service else ""
