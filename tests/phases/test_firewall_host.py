@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.phases.context import Bench
 from tests.phases.test_hosts_provision import Scene
 from tests.rehearsal.hosts_stage import CONFIG, hosts_world
+from wizard.clients import ssh
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
@@ -70,6 +71,7 @@ async def test_rules_that_lock_out_undo_themselves(scene: Scene, monkeypatch: py
 
     forgetful = lambda self: (("allow", "80/tcp"), ("allow", "443/tcp"))  # noqa: E731
     monkeypatch.setattr(firewall_rules.Wanted, "ufw_rules", forgetful)
+    monkeypatch.setattr(ssh, "_LEAST_TIMEOUT", 1.0)
     step = host_step("backend")
 
     with pytest.raises(WizardError, match="nobody could log in"):
