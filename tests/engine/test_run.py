@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.outside import Bench, Make
+from tests.engine.outside import Before, Bench, Make
 from wizard.engine import progress
 from wizard.engine.check import CheckState
 from wizard.engine.events import ChangeStarted, Checked, RunEnded, StepChanged, StepState
 from wizard.engine.operator import Unattended
 from wizard.engine.order import in_order
-from wizard.engine.plan import Choice, Question
+from wizard.engine.plan import Change, Choice, Question
+from wizard.engine.progress import load
 from wizard.engine.run import Result
-from wizard.engine.step import Phase
+from wizard.engine.step import Context, Phase
 from wizard.errors import UnreachableError, UsageError, WizardError
 
 
@@ -108,6 +109,65 @@ async def test_a_lost_answer_is_tried_again(bench: Bench) -> None:
     steps[1].breaks = UnreachableError("The line went dead")
     assert await bench.engine(steps).run() is Result.DONE
     assert bench.outside.made["a"] == 1
+
+
+class Flickers(Make):
+    """The line goes dead `often` times before each thing."""
+
+    often = 0
+    left = 0
+
+    async def apply(self, change: Change, ctx: Context) -> None:
+        if self.left > 0:
+            self.left -= 1
+            raise UnreachableError("The line went dead")
+        self.left = self.often
+        await super().apply(change, ctx)
+
+
+async def test_tries_are_counted_anew_after_each_change(bench: Bench) -> None:
+    step = Flickers(bench.outside, "provision.a", ["1", "2", "3"])
+    step.often = step.left = 3
+    assert await bench.engine([step]).run() is Result.DONE
+    assert bench.outside.made == {"1": 1, "2": 1, "3": 1}
+
+
+async def test_a_line_that_stays_dead_fails_with_a_way_on(bench: Bench) -> None:
+    step = Flickers(bench.outside, "provision.a", ["1"])
+    step.left = 1000
+    engine = bench.engine([step])
+    assert await engine.run() is Result.FAILED
+    assert bench.of(StepChanged)[-1].ways == ("Check the network, then run again: it goes on from here.",)
+    assert bench.outside.made == {}
+
+
+async def test_a_lost_answer_is_tried_again_on_the_way_back(bench: Bench) -> None:
+    step = Flickers(bench.outside, "provision.a", ["1"])
+    assert await bench.engine([step]).run() is Result.DONE
+    step.often = step.left = 2
+    assert await bench.engine([step]).undo("provision") is Result.DONE
+    assert bench.outside.things == set()
+
+
+async def test_what_was_saved_about_a_step_goes_with_its_undo(bench: Bench) -> None:
+    step = Make(bench.outside, "provision.a", ["1"])
+    await bench.engine([step]).run()
+    engine = bench.engine([step])
+    assert engine.progress.load_record("provision.a", "before", Before) is not None
+    await engine.undo("provision")
+    assert engine.progress.load_record("provision.a", "before", Before) is None
+    assert load(bench.folder / "progress.toml").steps["provision.a"].saved == {}
+
+
+async def test_a_record_that_outlives_the_undo_is_kept(bench: Bench) -> None:
+    class Keeps(Make):
+        keeps = ("bef",)
+
+    step = Keeps(bench.outside, "provision.a", ["1"])
+    await bench.engine([step]).run()
+    engine = bench.engine([step])
+    await engine.undo("provision")
+    assert engine.progress.load_record("provision.a", "before", Before) is not None
 
 
 async def test_a_step_that_proves_nothing_is_not_done(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,15 @@ import pytest_asyncio
 
 from tests.rehearsal.hosts_stage import HostsWorld, hosts_world
 from wizard.clients import commands, postgres
-from wizard.clients.ssh import CommandError, HostClient, HostKeyError, LoginError, Target, generate_key
+from wizard.clients.ssh import (
+    CommandError,
+    CutError,
+    HostClient,
+    HostKeyError,
+    LoginError,
+    Target,
+    generate_key,
+)
 from wizard.errors import UnreachableError
 from wizard.net import Reach, probe
 from wizard.phases.hosts import old_host_target
@@ -65,6 +74,39 @@ async def test_files_arrive_whole_with_their_mode(small: HostsWorld) -> None:
     assert host.state.files["/etc/x y.conf"].mode == 0o640
     assert await client.read("/etc/x y.conf") == "\ufffd binary"
     assert await client.read("/etc/absent") is None
+
+
+def cut_sessions(small: HostsWorld, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The next sessions end in the middle of what they do."""
+    left = itertools.repeat("cut", times)
+    roll = small.stage.faults.roll
+
+    def play(system: str, act: str) -> str | None:
+        return next(left, None) if (system, act) == ("ssh", "session") else roll(system, act)
+
+    monkeypatch.setattr(small.stage.faults, "roll", play)
+
+
+async def test_what_only_looks_is_asked_again_when_the_connection_is_cut(
+    small: HostsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await client_of(small, small.boot("backend", 10))
+    await client.upload("/opt/list", "kept")
+    cut_sessions(small, monkeypatch, 2)
+    assert await client.read("/opt/list") == "kept"
+    cut_sessions(small, monkeypatch, 2)
+    await client.upload("/opt/list", "changed")
+    assert await client.read("/opt/list") == "changed"
+
+
+async def test_a_cut_is_never_taken_for_an_answer(small: HostsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await client_of(small, small.boot("backend", 10))
+    cut_sessions(small, monkeypatch, 1)
+    with pytest.raises(CutError, match="lost during ufw"):
+        await client.run(commands.ufw("allow", "22/tcp"), check=False)
+    cut_sessions(small, monkeypatch, 99)
+    with pytest.raises(UnreachableError):
+        await client.run(commands.nft("list", "table", "inet", "wizfw"), check=False)
 
 
 async def test_an_unknown_command_fails_like_in_a_shell(small: HostsWorld) -> None:
