@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -17,10 +17,13 @@ from screens.overview import Overview
 from screens.palette import providers
 from screens.session import Session
 from screens.theme import NIGHT, THEMES
-from wizard.engine.events import Event, StepChanged, StepState
+from wizard.engine.events import Detail, Event, StepChanged, StepState
 from wizard.engine.plan import Plan
 from wizard.engine.step import Phase
 from wizard.errors import ExitCode, WizardError
+
+if TYPE_CHECKING:
+    from wizard.dns.view import WatchView
 
 
 class WizardApp(App[int]):
@@ -49,6 +52,7 @@ class WizardApp(App[int]):
         self._start = start
         self._way_back = False
         self._offered: set[str] = set()
+        self._watched: set[tuple[float | None, bool]] = set()
         self._unsubscribe = session.subscribe(self._hear)
 
     def get_default_screen(self) -> Screen[object]:
@@ -191,6 +195,8 @@ class WizardApp(App[int]):
         self.carry_out(back())
 
     def _hear(self, event: Event) -> None:
+        if isinstance(event, Detail) and event.topic == "watch" and self.is_running:
+            self._show_the_world(event.payload)
         if self._way_back and isinstance(event, StepChanged) and event.state is StepState.ASKING:
             self.call_later(self._approve_way_back, event.step)
 
@@ -198,6 +204,15 @@ class WizardApp(App[int]):
         plan = self.session.plan(step)
         if plan is not None and not any(change.confirm for change in plan.changes):
             self.session.approve(step, True)
+
+    def _show_the_world(self, view: WatchView) -> None:
+        """Once for each flip, an operator who follows is taken to where it can be seen."""
+        flip = (view.flipped_at, view.returning)
+        if view.flipped_at is None or flip in self._watched:
+            return
+        self._watched.add(flip)
+        if self.screen is self.overview and self.overview.following:
+            self.call_later(self.action_show, "cutover")
 
     # From screen to screen.
 

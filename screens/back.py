@@ -37,11 +37,13 @@ def offer_back(wizard: WizardApp) -> None:
 def back_text(wizard: WizardApp) -> list[str]:
     text = ["Every record that was flipped gets its old values again, in one call for each set of records."]
     entry = wizard.model.latest("watch")
-    moment = getattr(entry[1], "back_at", None) if entry else None
-    if moment:
-        left = moment - wizard.session.now()
+    view = entry[1] if entry else None
+    back_at = getattr(view, "back_at", None)
+    if view is not None and back_at:
+        # The view may be old: what counts from now on is how long the way back takes.
+        left = max(0.0, back_at - view.at)
         text.append(
-            f"The world is back at {clock(moment)} UTC, in {duration(left)}: "
+            f"The world is back at {clock(wizard.session.now() + left)} UTC, in {duration(left)}: "
             "then the last cache that holds a new value has let go of it."
         )
     else:

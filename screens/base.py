@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from screens.glyphs import Glyphs
-from screens.widgets.bars import Key, KeyBar, TopBar
-from screens.widgets.paint import Lines
+from screens.text import count
+from screens.widgets.bars import Key, KeyBar, Notice, TopBar
+from screens.widgets.paint import Line, Lines
 
 if TYPE_CHECKING:
     from screens.app import WizardApp
@@ -25,7 +26,10 @@ TICK = 1.0
 class Page(Screen[Any]):
     """A full screen with the top bar and the line of keys. Subclasses compose the rest and `paint`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "help", "help", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help", show=False),
+        Binding("n", "next", "next that needs you", show=False),
+    ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-vast")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     heading = ""
@@ -53,6 +57,17 @@ class Page(Screen[Any]):
 
     def key_bar(self) -> KeyBar:
         return KeyBar(self.keys)
+
+    def notice_bar(self) -> Notice:
+        return Notice(self.notice)
+
+    def notice(self) -> Line:
+        """What needs the operator elsewhere; empty when nothing does."""
+        needing = self.model.needing
+        if not needing:
+            return ()
+        many = count(len(needing), "step needs", "steps need")
+        return ((f" {many} you: ", "warn"), (needing[0], ""), ("  n goes there", "dim"))
 
     def keys(self) -> Sequence[Key]:
         """The keys of the present moment, most useful first."""
@@ -92,6 +107,11 @@ class Page(Screen[Any]):
         from screens.help import Help
 
         self.app.push_screen(Help(self.help_page()))
+
+    def action_next(self) -> None:
+        if self.model.needing:
+            self.wizard.action_show("overview")
+            self.wizard.overview.action_next()
 
     def action_leave(self) -> None:
         self.dismiss(None)

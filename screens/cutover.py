@@ -103,6 +103,7 @@ class CutoverPage(Page):
                     yield Heading(lambda: self._tabs()[4])
                     yield Rows(self._web, id="web")
         yield self.key_bar()
+        yield self.notice_bar()
 
     def on_mount(self) -> None:
         self.query_one(Matrix).focus()

@@ -21,7 +21,7 @@ from wizard.engine.events import (
     StepChanged,
     StepState,
 )
-from wizard.engine.plan import Plan, Question
+from wizard.engine.plan import NOTHING, Plan, Question
 from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
 
@@ -47,6 +47,8 @@ class StepView:
     total: int = 0
     results: dict[str, str] = field(default_factory=dict)
     """By change key: running, applied, adopted, failed."""
+    made: Plan | None = None
+    """The last plan of which something was changed."""
 
     def say(self, at: float, text: str, role: str = "") -> None:
         if role and self.output and self.output[-1].text == text:
@@ -94,7 +96,10 @@ class Model:
         return self._views.setdefault(step, StepView())
 
     def plan(self, step: str) -> Plan | None:
-        return self.session.plan(step)
+        """The step's plan; when nothing is left to be changed, the one that was carried out."""
+        plan = self.session.plan(step)
+        made = self.view(step).made
+        return made if made is not None and plan is not None and plan == NOTHING else plan
 
     def checks(self, step: str) -> Sequence[Check]:
         return self.session.checks(step)
@@ -127,6 +132,11 @@ class Model:
         return tuple(dict.fromkeys([*asked, *self.session.approvals, *failed]))
 
     @property
+    def taken_back(self) -> bool:
+        """Whether something was undone and not gone through again."""
+        return any(info.state is StepState.UNDONE for info in self.steps)
+
+    @property
     def over(self) -> bool:
         """Whether every step is finished."""
         return all(info.state in (StepState.DONE, StepState.SKIPPED) for info in self.steps)
@@ -145,7 +155,7 @@ class Model:
             if found:
                 return found[0]
         finished = [step for step, state in states.items() if state is StepState.DONE]
-        pending = [step for step, state in states.items() if state is StepState.PENDING]
+        pending = [step for step, state in states.items() if state in (StepState.PENDING, StepState.UNDONE)]
         return next(iter(pending), finished[-1] if finished else next(iter(states), ""))
 
     def tally(self, steps: Sequence[StepInfo]) -> tuple[int, int]:
@@ -168,9 +178,10 @@ class Model:
                 self.ended = None
                 self._costs = None
                 self._state(event.at, step, state, why, ways)
-            case Planned(step=step):
+            case Planned(step=step, plan=plan) if plan != NOTHING:
                 self.view(step).results.clear()
             case ChangeStarted(step=step, change=change):
+                self.view(step).made = self.session.plan(step)
                 self.view(step).results[change.key] = "running"
                 self.view(step).say(event.at, f"{change.kind.value} {change.target}", "title")
             case ChangeEnded(step=step, change=change, result=result, why=why):

@@ -13,8 +13,8 @@ from textual.containers import Horizontal, Vertical
 from screens.base import Page
 from screens.help import HelpPage
 from screens.overview_help import HELP
-from screens.text import count
-from screens.widgets.bars import Heading, Key, Notice, Tab, TabLine
+from screens.text import count, wrap
+from screens.widgets.bars import Heading, Key, Tab, TabLine
 from screens.widgets.check_rows import check_rows
 from screens.widgets.detail_rows import detail_rows
 from screens.widgets.log import Log
@@ -83,7 +83,7 @@ class Overview(Page):
                     yield Heading(self._output_tab)
                     yield Log(id="output")
         yield self.key_bar()
-        yield Notice(self._notice)
+        yield self.notice_bar()
 
     def on_mount(self) -> None:
         self._opened: set[Phase] = set()
@@ -146,8 +146,12 @@ class Overview(Page):
         return frozenset((shown | self._opened) - self._folded)
 
     def _plan(self, width: int) -> Sequence[Row]:
-        results = self.model.view(self.step).results
-        return plan_rows(self.model.plan(self.step), results, self.glyphs, width)
+        plan, results = self.model.plan(self.step), self.model.view(self.step).results
+        info = self.model.info(self.step)
+        if plan is None and info is not None and info.state is StepState.DONE:
+            text = "This was done before; the report tells what was changed, the checks what is true now."
+            return (Row("", tuple(((piece, "dim"),) for piece in wrap(text, width - 1))),)
+        return plan_rows(plan, results, self.glyphs, width)
 
     def _checks(self, width: int) -> Sequence[Row]:
         rows = check_rows(self.model.checks(self.step), self.session.now(), self.glyphs, width)
@@ -171,16 +175,17 @@ class Overview(Page):
         tally = f"{good} of {total} hold" if self.size.width >= 120 else f"{good}/{total}"
         return Tab("checks", "Checks", tally if total else "", role)
 
-    def _notice(self) -> Line:
+    def notice(self) -> Line:
         others = [step for step in self.model.needing if step != self.step]
         if others:
-            return ((f" {count(len(others), 'step needs', 'steps need')} you: ", "warn"), (others[0], ""),
-                    ("  n goes there", "dim"))  # fmt: skip
+            many = count(len(others), "step needs", "steps need")
+            return ((f" {many} you: ", "warn"), (others[0], ""), ("  n goes there", "dim"))
         if not self.session.running and self.model.over:
             proven = f" All {len(self.model.steps)} steps are done and proven."
             return ((proven, "ok"), ("  r shows the report, g asks every check again", "dim"))
         if not self.session.running and self.model.ended:
-            return ((f" The run has ended: {self.model.ended}.", "warn"), ("  g goes on from here", "dim"))
+            what = "It was taken back" if self.model.taken_back else f"The run has ended: {self.model.ended}"
+            return ((f" {what}.", "warn"), ("  g goes on from here", "dim"))
         if not self.following:
             return ((" Not following what happens", "dim"), ("  . follows again", "dim"))
         return ()

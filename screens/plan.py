@@ -101,6 +101,7 @@ class PlanPage(Page):
         yield CostLine()
         yield Rows(self._rows, id="plans")
         yield self.key_bar()
+        yield self.notice_bar()
 
     def on_mount(self) -> None:
         self.query_one(Rows).focus()

@@ -46,6 +46,7 @@ class PortsPage(Page):
         yield self.top_bar()
         yield Rows(self._rows, id="ports")
         yield self.key_bar()
+        yield self.notice_bar()
 
     def on_mount(self) -> None:
         self.query_one(Rows).focus()

@@ -125,6 +125,7 @@ class ReportPage(Page):
         yield self.top_bar()
         yield Document()
         yield self.key_bar()
+        yield self.notice_bar()
 
     def on_mount(self) -> None:
         self.query_one(Document).focus()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wizard.config import Config
     from wizard.dns.providers import DnsProvider
     from wizard.dns.question import DnsClient
+    from wizard.dns.watch_probes import Traffic
     from wizard.secrets import Secrets
 
 
@@ -36,6 +37,8 @@ class World:
     endpoints: Endpoints = field(default_factory=Endpoints)
     clock: Clock = field(default_factory=LiveClock)
     net: Net = field(default_factory=LiveNet)
+    traffic: Traffic | None = None
+    """Counts the visitors of the moved site, where somebody can."""
     live: bool = True
     """For the banner only: no step may ask."""
 

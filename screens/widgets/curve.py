@@ -27,10 +27,11 @@ def curve_lines(view: WatchView, now: float, width: int, height: int, glyphs: Gl
 
 
 def span_of(view: WatchView, now: float) -> tuple[float, float]:
-    """From the flip (or the first point) to the predicted end, or to now when that has passed."""
+    """From the flip (or the first point) to the predicted end; to now while caches are late, or none is known."""
     points = [point.at for point in (*view.seen, *view.predicted)]
     start = view.flipped_at if view.flipped_at is not None else min(points, default=view.at)
-    end = max([now, *points, *([view.ends_at] if view.ends_at else [])])
+    over = view.ends_at is not None and view.share == 1.0
+    end = max([*points, start, view.ends_at or start, *([] if over else [now])])
     return start, end if end > start else start + 60.0
 
 
@@ -75,7 +76,8 @@ def _label(row: int, rows: int) -> str:
 
 def _axis(view: WatchView, start: float, end: float, now: float, columns: int) -> Line:
     left = f"{clock(start)} flip" if view.flipped_at is not None else clock(start)
-    right = f"end {clock(end)}" if view.ends_at else clock(end)
+    word = "now " if end == now else "end " if view.ends_at else ""
+    right = f"{word}{clock(end)}"
     text = left + " " * max(1, columns - len(left) - len(right)) + right
     place = round((now - start) / (end - start) * columns) - 1
     if len(left) + 1 <= place and place + 5 < columns - len(right):

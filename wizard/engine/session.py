@@ -17,9 +17,11 @@ from wizard.engine.plan import Money, Plan, Question
 from wizard.engine.progress import Progress
 from wizard.engine.run import FINISHED, Engine, Result
 from wizard.engine.step import Phase, Step
+from wizard.errors import WizardError
 from wizard.world import World
 
 BACK = "cutover.flip"
+WAY_BACK = "way back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,8 @@ class EngineSession:
         """Stop what runs, then take `target` (a step or a phase) back."""
         await self._halt()
         self._operator.doubt()
-        return await self._engine.undo(target)
+        self._running = asyncio.create_task(self._engine.undo(target), name=WAY_BACK)
+        return await asyncio.shield(self._running)
 
     async def back(self) -> Result:
         """The way back of the cutover: the old records again."""
@@ -263,10 +266,14 @@ class EngineSession:
         self._journal.close()
 
     async def _halt(self) -> None:
-        if self._running is not None and not self._running.done():
-            await self._engine.stop()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+        if self._running is None or self._running.done():
+            return
+        await self._engine.stop()
+        if self._running.get_name() == WAY_BACK:
+            # A run ends by itself; a way back may stand at a question.
+            self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError, WizardError):
+            await self._running
 
     def _info(self, step: Step[Any]) -> StepInfo:
         row = self._progress.step(step.id) if step.id in self._progress.steps else None

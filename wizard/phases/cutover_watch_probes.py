@@ -22,7 +22,7 @@ def probes(ctx: Context, targets: Sequence[Target]) -> Probes:
 
     moved = [target for target in targets if target.type == "A" and target.new]
     if not moved:
-        return Probes()
+        return Probes(traffic=ctx.world.traffic)
 
     async def certificates() -> tuple[CertificateRow, ...]:
         pairs = [(target.name, address) for target in moved for address in target.new]
@@ -31,7 +31,7 @@ def probes(ctx: Context, targets: Sequence[Target]) -> Probes:
     async def http() -> tuple[HttpRow, ...]:
         return tuple(await asyncio.gather(*(_http(ctx, target) for target in moved)))
 
-    return Probes(certificates, http)
+    return Probes(certificates, http, ctx.world.traffic)
 
 
 async def _certificate(ctx: Context, name: str, address: str) -> CertificateRow:

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wizard.config import Config
+from wizard.dns.view import Visitors
 from wizard.endpoints import Endpoints, SocketAddress
 from wizard.errors import UsageError, WizardError
 from wizard.net import GatewayNet
@@ -90,6 +92,7 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
         endpoints=endpoints,
         clock=RehearsalClock(folder / "clock", control),
         net=GatewayNet(endpoints.gateway, OPERATOR_V4),
+        traffic=partial(_visitors, control),
         live=False,
     )
     try:
@@ -97,6 +100,11 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
     finally:
         await world.aclose()
         attached.close()
+
+
+async def _visitors(control: SocketAddress) -> Visitors:
+    told: dict[str, Any] = await ask(control, "summary")
+    return Visitors(**told["visitors"], failures=tuple(told["failures"]))
 
 
 def _keep_config(config_path: Path, folder: Path) -> None:
