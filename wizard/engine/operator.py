@@ -21,7 +21,8 @@ class Operator(Protocol):
 class Unattended:
     """A headless run. With `yes` plans are approved and questions get their defaults.
 
-    `types_names` lets it type the names of what cannot be undone: only a rehearsal's door sets it.
+    `types_names` lets it type the names of what cannot be undone, and say yes to a question that only asks
+    whether it has read: only a rehearsal's door sets it.
     """
 
     def __init__(self, *, yes: bool, types_names: bool = False) -> None:
@@ -38,4 +39,6 @@ class Unattended:
             return None
         if question.typed:
             return question.typed if self.types_names else None
-        return question.default or None
+        if question.default or not self.types_names or len(question.choices) != 1:
+            return question.default or None
+        return question.choices[0].value

@@ -17,8 +17,19 @@ from wizard.engine.operator import Operator
 from wizard.engine.order import needed_by, of_phase, ready
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
 from wizard.engine.progress import Progress
-from wizard.engine.step import Phase, Step
-from wizard.engine.turn import Declined, Desk, Stopped, approve, ask_until_settled, insist, make, take_turn
+from wizard.engine.step import Context, Phase, Step
+from wizard.engine.turn import (
+    Declined,
+    Desk,
+    Stopped,
+    approve,
+    ask,
+    ask_until_settled,
+    forget_answers,
+    insist,
+    make,
+    take_turn,
+)
 from wizard.engine.waiting import WaitingRoom
 from wizard.errors import UsageError, WizardError
 from wizard.redact import redact
@@ -326,18 +337,37 @@ class Engine:
 
     async def _take_back(self, step: Step[Any]) -> Result:
         ctx = self._desk.context(step)
-        plan = await step.undo(ctx)
-        self.bus.publish(Planned(self._desk.now(), step.id, plan))
+        plan = await self._way_back(step, ctx)
         if isinstance(plan.hold, Failed):
             self._set(step, StepState.FAILED, plan.hold.why, ways=plan.hold.ways)
             return Result.FAILED
+        if plan.hold is not None:
+            return Result.WAITING
         if plan.changes:
             await approve(step, plan, self._desk)
         for change in plan.changes:
             await make(step, change, ctx, self._desk)
         ctx.saved.forget(step.keeps)
+        forget_answers(step, self._desk)
         self._set(step, StepState.UNDONE)
         return Result.DONE
+
+    async def _way_back(self, step: Step[Any], ctx: Context) -> Plan:
+        """What taking `step` back would change, once its questions are answered and its waits are over.
+
+        A hold that is left is a refusal, or a question that nobody answered.
+        """
+        while not self._desk.stopping.is_set():
+            plan = await step.undo(ctx)
+            self.bus.publish(Planned(self._desk.now(), step.id, plan))
+            match plan.hold:
+                case Ask(question) if isinstance(await ask(step, question, self._desk), Wait):
+                    continue
+                case Wait(until):
+                    await self._desk.waiting.wait(step.id, until)
+                case _:
+                    return plan
+        raise Stopped
 
 
 @contextlib.asynccontextmanager

@@ -108,7 +108,7 @@ async def _turn(step: Step[Any], ctx: StepContext, desk: Desk, interrupted: tupl
     plan = step.plan(await step.observe(ctx))
     desk.bus.publish(Planned(desk.now(), step.id, plan))
     if isinstance(plan.hold, Ask):
-        return await _ask(step, plan.hold.question, desk)
+        return await ask(step, plan.hold.question, desk)
     if plan.hold is not None:
         if isinstance(plan.hold, Failed) and plan.hold.answer in desk.progress.answers:
             _forget(step, plan.hold.answer, desk)
@@ -121,7 +121,8 @@ async def _turn(step: Step[Any], ctx: StepContext, desk: Desk, interrupted: tupl
     return await prove(step, ctx, desk)
 
 
-async def _ask(step: Step[Any], question: Question, desk: Desk) -> Outcome:
+async def ask(step: Step[Any], question: Question, desk: Desk) -> Ask | Wait:
+    """A wait that is over at once when there was an answer, the question again when nobody gave one."""
     with desk.waiting.idle(step.id):
         answer = await desk.operator.answer(step, question)
     if answer is None:
@@ -136,6 +137,12 @@ async def _ask(step: Step[Any], question: Question, desk: Desk) -> Outcome:
     else:
         await desk.world.secrets.put(question.id, answer)
     return Wait(desk.now(), "the answer is taken into account")
+
+
+def forget_answers(step: Step[Any], desk: Desk) -> None:
+    """What was answered for a step that is taken back is asked anew when it is done again."""
+    for question in [one for one in desk.progress.answers if one.startswith(f"{step.id}/")]:
+        _forget(step, question, desk)
 
 
 def _forget(step: Step[Any], question: str, desk: Desk) -> None:

@@ -47,7 +47,7 @@ _OFFERS: dict[LeftoverKind, tuple[Choice, ...]] = {
 
 
 def question_of(leftover: Leftover) -> str:
-    return f"dns_zone/{leftover.key}"
+    return f"{ZONE_STEP}/{leftover.key}"
 
 
 def decided(answers: Mapping[str, str], leftover: Leftover) -> str:
