@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.config import AppKind, Config
-from wizard.engine.check import Check, check
+from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
@@ -25,6 +25,14 @@ class TrialRecord:
     """Record "trial": the name that was generated, saved before it is put on the panel."""
 
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOver:
+    """Record "trial_over" of settle.<app>.zero_downtime: the name was taken off when it had served."""
+
+    host: str
+    at: float
 
 
 class TrialStep(Step[tuple[DomainView, ...]]):
@@ -96,6 +104,11 @@ class TrialStep(Step[tuple[DomainView, ...]]):
         facts = await self.observe(ctx)
         plain = [view for view in facts if not view.https or view.certificate == "none"]
         address = server_record(ctx, self.app.server).ipv4
+        over = ctx.saved.load("trial_over", TrialOver, step=f"settle.{self.app.name}.zero_downtime")
+        if over is not None and not facts:
+            evidence = Evidence(f"{over.host} was taken off after the cutover", "settle", over.at)
+            question = f"{self.app.name} had a temporary name while it was tried"
+            return [Check(f"{self.app.name}.trial", question, CheckState.WAIVED, evidence)]
         return [
             check(
                 f"{self.app.name}.trial",

@@ -1,4 +1,8 @@
-"""settle.<app>.zero_downtime: a redeploy, shot at all the while, and what visitors would have met."""
+"""settle.<app>.zero_downtime: a redeploy, shot at all the while, and what visitors would have met.
+
+The temporary name goes before it: a stack's names are labels, which only a deployment takes away. It leads
+to the app without HTTPS, so it must not outlive the trial.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import NOTHING, Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import app_redeploy
+from wizard.phases import certificate_panel as panels
+from wizard.phases.apps_trial import TrialOver, TrialRecord
 from wizard.phases.hosts import server_record
 
 if TYPE_CHECKING:
@@ -46,11 +52,19 @@ class AvailabilityRecord:
         return self.shots > 0 and not self.failed and not self.slow_episodes
 
 
-class ZeroDowntimeStep(Step[AvailabilityRecord | None]):
+@dataclass(frozen=True, slots=True)
+class RedeployFacts:
+    """`trial` is the temporary name that the panel still has, "" without one."""
+
+    measured: AvailabilityRecord | None
+    trial: str = ""
+
+
+class ZeroDowntimeStep(Step[RedeployFacts]):
     """One app on its production name, at its new address."""
 
     phase = Phase.SETTLE
-    way_back = "The same version runs again, so nothing is undone."
+    way_back = "The same version runs again; the temporary name is made again by undoing apps.<app>.trial."
     enduring = False
 
     def __init__(self, config: Config, app: App) -> None:
@@ -59,47 +73,88 @@ class ZeroDowntimeStep(Step[AvailabilityRecord | None]):
         self.title = f"{app.name} is redeployed and nobody notices"
         self.needs = ("settle.renewal",)
 
-    async def observe(self, ctx: Context) -> AvailabilityRecord | None:
-        return ctx.saved.load("availability", AvailabilityRecord)
+    async def observe(self, ctx: Context) -> RedeployFacts:
+        host = self._trial(ctx)
+        there = host and any(view.host == host for view in await panels.domains_of(ctx, self.app))
+        return RedeployFacts(ctx.saved.load("availability", AvailabilityRecord), host if there else "")
 
-    def plan(self, facts: AvailabilityRecord | None) -> Plan:
-        if facts is not None:
-            return NOTHING
-        why = "measured by requests at a fixed rate, before, during and after"
-        after = "the same version, redeployed"
-        return Plan((Change(Kind.RUN, "redeploy", self.app.name, after=after, why=why),))
+    def _trial(self, ctx: Context) -> str:
+        """The name that we made; others on the panel are not ours."""
+        record = ctx.saved.load("trial", TrialRecord, step=f"apps.{self.app.name}.trial")
+        return record.host if record else ""
+
+    def plan(self, facts: RedeployFacts) -> Plan:
+        changes = []
+        if facts.trial:
+            changes.append(
+                Change(
+                    Kind.DELETE,
+                    "trial",
+                    f"temporary name {facts.trial} of {self.app.name}",
+                    before="leads to it without HTTPS",
+                    after="gone",
+                    why="the production names have taken its place",
+                )
+            )
+        if facts.measured is None or (facts.trial and self.app.kind is AppKind.COMPOSE):
+            why = "measured by requests at a fixed rate, before, during and after"
+            after = "the same version, redeployed"
+            changes.append(Change(Kind.RUN, "redeploy", self.app.name, after=after, why=why))
+        return Plan(tuple(changes))
 
     async def apply(self, change: Change, ctx: Context) -> None:
+        if change.key == "trial":
+            host = self._trial(ctx)
+            ctx.saved.save("trial_over", TrialOver(host, ctx.now()))
+            await panels.unserve(ctx, self.app, host)
+            return
         record = await measure(ctx, self.app)
         ctx.saved.save("availability", record)
         ctx.detail("availability", record)
         ctx.output(f"{self.app.name}: {record.words}")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
+        over = ctx.saved.load("trial_over", TrialOver)
+        return [self._measured(ctx), *((await self._gone(ctx, over.host),) if over else ())]
+
+    async def _gone(self, ctx: Context, host: str) -> Check:
+        """Asked of the proxy: what the panel no longer lists may still be routed."""
+        from wizard.checks.http import HttpProblem
+
+        address = server_record(ctx, self.app.server).ipv4
+        url = f"http://{host}{self.app.health}"
+        try:
+            status = (await ctx.world.http.get(url, address, fresh=True)).status
+            gone, seen = status == 404, f"{url} answers {status}"
+        except HttpProblem as problem:
+            gone, seen = True, f"{url}: {problem}"
+        listed = [view.host for view in await panels.domains_of(ctx, self.app) if view.host == host]
+        return check(
+            f"{self.app.name}.trial_over",
+            f"the temporary name of {self.app.name} leads nowhere any more",
+            gone and not listed,
+            seen=f"{seen}; {'still' if listed else 'not'} on the panel",
+            vantage=f"operator, at {address}",
+            at=ctx.now(),
+            advice="Run this step again; if it stays, deploy the app on its panel once more.",
+        )
+
+    def _measured(self, ctx: Context) -> Check:
         record = ctx.saved.load("availability", AvailabilityRecord)
         name, question = f"{self.app.name}.no_gap", f"A redeploy of {self.app.name} interrupts nobody"
         vantage = "operator, by the production name at the new address"
         if record is None:
             evidence = Evidence("not measured", vantage, ctx.now())
-            return [Check(name, question, CheckState.UNKNOWN, evidence, "Run the step.")]
+            return Check(name, question, CheckState.UNKNOWN, evidence, "Run the step.")
         if record.clean or self.app.kind is AppKind.DOCKERFILE:
             advice = (
                 "Give the application a health check and the update order start-first, then drop this "
                 "step's record by undoing it and run it again."
             )
-            return [
-                check(
-                    name,
-                    question,
-                    record.clean,
-                    seen=record.words,
-                    vantage=vantage,
-                    at=record.at,
-                    advice=advice,
-                )
-            ]
+            seen, at = record.words, record.at
+            return check(name, question, record.clean, seen=seen, vantage=vantage, at=at, advice=advice)
         evidence = Evidence(f"{record.words}. {BETTER}", vantage, record.at)
-        return [Check(name, question, CheckState.WAIVED, evidence)]
+        return Check(name, question, CheckState.WAIVED, evidence)
 
     async def undo(self, ctx: Context) -> Plan:
         ctx.saved.drop("availability")
