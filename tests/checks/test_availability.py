@@ -61,6 +61,14 @@ def test_slow_answers_that_come_together_are_a_slow_start_and_one_alone_is_chanc
     assert (judge(start).slow, judge(start).slow_episodes, judge(start).clean) == (6, 1, False)
 
 
+def test_what_our_own_machine_was_late_is_not_laid_at_the_services_door() -> None:
+    busy = [Shot(s.at, 0.9, busy=0.85) if 50 <= n <= 55 else s for n, s in enumerate(series(100))]
+    both = [Shot(s.at, 1.8, busy=0.85) if 50 <= n <= 55 else s for n, s in enumerate(series(100))]
+
+    assert judge(busy).clean and "this machine itself was late by up to 0.85 s" in judge(busy).words
+    assert judge(both).slow_episodes == 1
+
+
 def test_no_shots_prove_nothing() -> None:
     assert not judge([]).clean and "no request" in judge([]).words
 
@@ -82,6 +90,7 @@ class Shop:
     port: int = 0
     gap: float = 0.0
     slow: float = 0.0
+    still: float = 0.0
     from_request: int = 25
     requests: int = 0
     began: float = 0.0
@@ -90,6 +99,8 @@ class Shop:
         self.requests += 1
         if self.requests == self.from_request:
             self.began = time.monotonic()
+        if self.still and self.from_request <= self.requests < self.from_request + 4:
+            time.sleep(self.still)  # noqa: ASYNC251 - the probe runs in the same program
         since = time.monotonic() - self.began if self.began else None
         if since is not None and since < self.gap:
             return web.Response(status=404, text="404 page not found")
@@ -139,6 +150,15 @@ async def test_a_planted_slow_start_is_reported(shop: Shop) -> None:
     seen = judge((await probed(shop)).shots)
 
     assert seen.failed == 0 and seen.slow >= 2 and seen.slow_episodes == 1
+
+
+async def test_a_program_that_stands_still_meanwhile_gives_no_alarm(shop: Shop) -> None:
+    shop.still = 0.5
+
+    seen = judge((await probed(shop)).shots)
+
+    assert seen.clean, seen.words
+    assert seen.busy > 0.3
 
 
 async def test_a_clean_server_gives_no_alarm(shop: Shop) -> None:

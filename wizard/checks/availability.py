@@ -27,13 +27,20 @@ class Shot:
     """One request. `at` is when it was sent (the world's seconds), `latency` real seconds.
 
     `failure` is "" when the answer was right, else why not: refused, timeout, tls, status 404, wrong content.
-    `build` is what the answer said of its version, if anything.
+    `build` is what the answer said of its version, if anything. `busy`: so many of its seconds this program
+    itself was late, and could not have taken an answer.
     """
 
     at: float
     latency: float
     failure: str = ""
     build: str = ""
+    busy: float = 0.0
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the other side took, for certain."""
+        return max(0.0, self.latency - self.busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,8 @@ class Gap:
 class Availability:
     """`resolution` is the longest pause between two shots: a shorter outage could have been missed.
 
-    `slow` counts shots that took far longer than usual; `slow_episodes` those of them that came together,
-    as a start that isn't warm makes them.
+    `busy` is the longest that this program itself was late in one of them. `slow` counts shots that took far
+    longer than usual; `slow_episodes` those that came together, as a start that isn't warm makes them.
     """
 
     shots: int
@@ -67,6 +74,7 @@ class Availability:
     builds: tuple[str, ...]
     began: float
     ended: float
+    busy: float = 0.0
 
     @property
     def longest_gap(self) -> Gap | None:
@@ -89,6 +97,8 @@ class Availability:
         if self.slow_episodes:
             parts.append(f"{self.slow} slow in {self.slow_episodes} episodes, up to {self.worst:.2f} s")
         parts.append(f"usually {self.usual * 1000:.0f} ms")
+        if self.busy > _SLOW_FLOOR:
+            parts.append(f"this machine itself was late by up to {self.busy:.2f} s")
         parts.append(f"an outage shorter than {self.resolution:.2f} s could not be seen")
         return "; ".join(parts)
 
@@ -96,10 +106,10 @@ class Availability:
 def judge(shots: Sequence[Shot], *, usual: float | None = None) -> Availability:
     """Pure. `usual` is the latency to compare with; without it the median of the right answers."""
     ordered = sorted(shots, key=lambda shot: shot.at)
-    right = sorted(shot.latency for shot in ordered if not shot.failure)
+    right = sorted(shot.waited for shot in ordered if not shot.failure)
     normal = usual if usual is not None else (right[len(right) // 2] if right else 0.0)
     limit = max(normal * _SLOW_FACTOR, normal + _SLOW_FLOOR)
-    slow = [shot for shot in ordered if not shot.failure and shot.latency > limit]
+    slow = [shot for shot in ordered if not shot.failure and shot.waited > limit]
     pauses = [after.at - before.at for before, after in itertools.pairwise(ordered)]
     return Availability(
         shots=len(ordered),
@@ -114,6 +124,7 @@ def judge(shots: Sequence[Shot], *, usual: float | None = None) -> Availability:
         builds=tuple(dict.fromkeys(shot.build for shot in ordered if shot.build)),
         began=ordered[0].at if ordered else 0.0,
         ended=ordered[-1].at if ordered else 0.0,
+        busy=max((shot.busy for shot in ordered), default=0.0),
     )
 
 
@@ -146,7 +157,7 @@ def _episodes(ordered: Sequence[Shot], limit: float) -> int:
     Counted by shots and not by seconds, because the world's seconds may be faster than the shots.
     One slow shot alone is chance.
     """
-    numbers = [n for n, shot in enumerate(ordered) if not shot.failure and shot.latency > limit]
+    numbers = [n for n, shot in enumerate(ordered) if not shot.failure and shot.waited > limit]
     episodes = size = 0
     previous: int | None = None
     for number in numbers:
@@ -170,6 +181,8 @@ class Probe:
         self._shots: list[Shot] = []
         self._flying: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
+        self._due = time.monotonic()
+        self._late = 0.0
 
     @property
     def shots(self) -> tuple[Shot, ...]:
@@ -186,19 +199,26 @@ class Probe:
         await asyncio.gather(*self._flying, return_exceptions=True)
 
     async def _keep_time(self) -> None:
-        due = time.monotonic()
+        self._due = time.monotonic()
         while True:
             task = asyncio.create_task(self._shoot())
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
             # Behind schedule, missed shots are left out: the resolution says so, a burst would hide it.
-            due = max(due + self._pause, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
+            self._due = max(self._due + self._pause, time.monotonic())
+            await asyncio.sleep(self._due - time.monotonic())
+            self._late += max(0.0, time.monotonic() - self._due)
+
+    @property
+    def _lateness(self) -> float:
+        """Seconds in all that this program was late, until now."""
+        return self._late + max(0.0, time.monotonic() - self._due)
 
     async def _shoot(self) -> None:
-        at, began = self._now(), time.monotonic()
+        at, began, late = self._now(), time.monotonic(), self._lateness
         failure, build = await self._fire()
-        self._shots.append(Shot(at, time.monotonic() - began, failure, build))
+        latency = time.monotonic() - began
+        self._shots.append(Shot(at, latency, failure, build, min(latency, self._lateness - late)))
 
 
 def http_fire(
