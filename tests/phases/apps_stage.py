@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +98,8 @@ async def rehearsal(
     folder: Path, config: Config, *, faults: str = "none", speed: float = SPEED
 ) -> AsyncIterator[RehearsalWorld]:
     world = RehearsalWorld(folder / "world", config, seed=7, faults=faults, speed=speed)
+    # A copy of a world that was ended takes ports of its own.
+    world.state.ports.clear()
     await world.start()
     try:
         yield world
@@ -105,9 +109,55 @@ async def rehearsal(
 
 @contextlib.asynccontextmanager
 async def scene(
-    folder: Path, config: Config, *, faults: str = "none", servers: Sequence[str] = (), speed: float = SPEED
+    folder: Path,
+    config: Config,
+    *,
+    faults: str = "none",
+    servers: Sequence[str] = (),
+    until: str = "",
+    speed: float = SPEED,
 ) -> AsyncIterator[Scene]:
-    """Provisioned servers (all, or those named), their panels with accounts; faults begin after that."""
+    """Provisioned servers (all, or those named), their panels with accounts, and the apps phase gone through
+    as far as the step `until`; faults begin after that."""
+    shutil.copytree(await _prepared(config, tuple(servers), until), folder, dirs_exist_ok=True)
+    async with _entered(folder, config, speed) as found:
+        found.rehearsal.state.faults.profile = faults
+        found.stage.random = random.Random(7)
+        yield found
+
+
+_KEPT = tempfile.TemporaryDirectory(prefix="prepared-", ignore_cleanup_errors=True)
+_MADE: dict[tuple[str, tuple[str, ...], str], Path] = {}
+
+
+async def _prepared(config: Config, servers: tuple[str, ...], until: str) -> Path:
+    """A world that was brought that far and ended: made once for each configuration, then copied."""
+    key = (repr(config), servers, until)
+    if key not in _MADE:
+        before = await _prepared(config, servers, "") if until else None
+        folder = Path(_KEPT.name) / str(len(_MADE))
+        if before:
+            shutil.copytree(before, folder)
+        async with _entered(folder, config, SPEED) as found:
+            if until:
+                turn = await found.until(until)
+                assert turn.done, f"{until}: {turn.story}"
+            else:
+                await _provision(found, servers)
+            found.bench.progress.save()
+        _MADE[key] = folder
+    return _MADE[key]
+
+
+async def _provision(found: Scene, servers: tuple[str, ...]) -> None:
+    for step in provision.steps(found.config):
+        if not servers or not _of_another(step.id, found.config, servers):
+            turn = await found.drive(step)
+            assert turn.done, f"{step.id}: {turn.story}"
+
+
+@contextlib.asynccontextmanager
+async def _entered(folder: Path, config: Config, speed: float) -> AsyncIterator[Scene]:
     async with rehearsal(folder, config, speed=speed) as made:
         endpoints = made._endpoints(made.state.ports["gateway"])
         assert endpoints.gateway is not None
@@ -120,15 +170,8 @@ async def scene(
             live=False,
         )
         bench = Bench(world, folder)
-        found = Scene(made, bench, config)
         try:
-            for step in provision.steps(config):
-                if not servers or not _of_another(step.id, config, servers):
-                    turn = await found.drive(step)
-                    assert turn.done, f"{step.id}: {turn.story}"
-            made.state.faults.profile = faults
-            made.stage.random = random.Random(7)
-            yield found
+            yield Scene(made, bench, config)
         finally:
             await world.aclose()
             bench.close()

@@ -157,9 +157,7 @@ async def test_the_front_ends_host_gets_no_secret(tmp_path: Path) -> None:
 
 async def test_build_arguments_are_apart_from_what_the_container_gets(tmp_path: Path) -> None:
     config = changed(example(), "web", env_extra=(("THEME", "dark"),))
-    async with scene(tmp_path, config, servers=["frontend"]) as found:
-        await found.until("apps.web.environment")
-
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.environment") as found:
         row = found.row("web")
         assert "VITE_API_URL=" in row["buildArgs"] and "VITE_API_URL" not in row["env"]
         assert row["createEnvFile"] is False, "a file in the build's context would end up in the image"

@@ -40,8 +40,7 @@ async def stubborn(found: Scene, step: str) -> Turn:
 
 
 async def test_a_failed_build_shows_its_cause_and_lines_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.trial")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.trial") as found:
         found.stage.faults.profile = "build-fails"
 
         with pytest.raises(VendorError) as failed:
@@ -58,8 +57,7 @@ async def test_a_failed_build_shows_its_cause_and_lines_and_the_next_run_goes_on
 
 
 async def test_a_version_that_never_becomes_healthy_is_not_called_done(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.trial")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.trial") as found:
         found.stage.faults.profile = "never-healthy"
 
         turn = await found.drive("apps.web.deploy")
@@ -75,8 +73,7 @@ async def test_a_version_that_never_becomes_healthy_is_not_called_done(tmp_path:
 
 
 async def test_a_stack_that_never_becomes_healthy_shows_the_lines_of_the_sick_service(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["backend"]) as found:
-        await found.until("apps.api.trial")
+    async with scene(tmp_path, example(), servers=["backend"], until="apps.api.trial") as found:
         found.stage.faults.profile = "never-healthy"
 
         turn = await found.drive("apps.api.deploy")
@@ -88,8 +85,7 @@ async def test_a_stack_that_never_becomes_healthy_shows_the_lines_of_the_sick_se
 
 
 async def test_a_panel_that_restarts_in_the_middle_is_waited_for_and_asked_once_more(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.trial")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.trial") as found:
         found.stage.faults.profile = "panel-restarts"
 
         turn = await found.drive("apps.web.deploy")
@@ -100,8 +96,7 @@ async def test_a_panel_that_restarts_in_the_middle_is_waited_for_and_asked_once_
 
 
 async def test_a_registrys_limit_is_named_waited_for_and_passed(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["backend"]) as found:
-        await found.until("apps.api.trial")
+    async with scene(tmp_path, example(), servers=["backend"], until="apps.api.trial") as found:
         found.stage.faults.profile = "registry-limit"
 
         turn = await found.drive("apps.api.deploy")
@@ -112,8 +107,7 @@ async def test_a_registrys_limit_is_named_waited_for_and_passed(tmp_path: Path) 
 
 
 async def test_a_deployment_is_followed_after_a_kill_not_begun_twice(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.trial")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.trial") as found:
         killed = asyncio.ensure_future(found.drive("apps.web.deploy"))
         while not [one for one in deployments(found, "web") if one["status"] == "running"]:
             await asyncio.sleep(0)
@@ -129,8 +123,7 @@ async def test_a_deployment_is_followed_after_a_kill_not_begun_twice(tmp_path: P
 
 
 async def test_a_kill_between_asking_and_the_queue_begins_nothing_twice(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.trial")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.trial") as found:
         panel = found.panel("frontend")
         killed = asyncio.ensure_future(found.drive("apps.web.deploy"))
         while not panel.state.queue:

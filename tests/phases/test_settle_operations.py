@@ -35,8 +35,7 @@ def version(found: Scene, app: str) -> str:
 
 
 async def test_the_version_before_of_an_application_runs_again_and_then_this_one(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["frontend"]) as found:
-        await found.until("apps.web.healthy")
+    async with scene(tmp_path, example(), servers=["frontend"], until="apps.web.healthy") as found:
         step = RollbackStep(found.config, found.config.app("web"))
         ctx = found.bench.context(step)
         changes = {change.key: change for change in step.plan(await step.observe(ctx)).changes}
@@ -56,8 +55,7 @@ async def test_the_version_before_of_an_application_runs_again_and_then_this_one
 
 
 async def test_of_a_stack_only_what_visitors_do_not_reach_is_put_back(tmp_path: Path) -> None:
-    async with scene(tmp_path, example()) as found:
-        await found.until("apps.api.healthy")
+    async with scene(tmp_path, example(), until="apps.api.healthy") as found:
         started = {box.name: box.image for box in found.host("backend").docker.containers.values()}
 
         turn = await found.drive(RollbackStep(found.config, found.config.app("api")))
@@ -79,9 +77,7 @@ async def test_a_stack_in_which_everything_matters_is_not_tried_and_that_is_said
         replace(volume, services=(*volume.services, "task-worker", "task-scheduler"))
         for volume in config.volumes
     )
-    async with scene(tmp_path, replace(config, volumes=every)) as found:
-        await found.until("apps.api.healthy")
-
+    async with scene(tmp_path, replace(config, volumes=every), until="apps.api.healthy") as found:
         turn = await found.drive(RollbackStep(found.config, found.config.app("api")))
 
         assert [check.state for check in turn.checks] == [CheckState.WAIVED]
@@ -144,8 +140,7 @@ async def test_without_a_mail_server_the_operator_decides_and_it_is_never_passed
 
 
 async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compared(tmp_path: Path) -> None:
-    async with scene(tmp_path, example()) as found:
-        await found.until("apps.api.healthy")
+    async with scene(tmp_path, example(), until="apps.api.healthy") as found:
         step = BackupsStep(found.config)
 
         turn = await found.drive(step)
@@ -175,8 +170,7 @@ async def test_every_database_and_volume_is_saved_and_a_dump_restored_and_compar
 
 
 async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
-    async with scene(tmp_path, example()) as found:
-        await found.until("apps.api.healthy")
+    async with scene(tmp_path, example(), until="apps.api.healthy") as found:
         host, panel = found.host("backend"), found.panel("backend")
         box = next(box for box in host.docker.containers.values() if box.service == "cms-database")
         databases = host.docker.volumes[box.mounts[0].name].databases
@@ -209,8 +203,7 @@ async def test_a_dump_that_lacks_rows_is_no_backup(tmp_path: Path) -> None:
 
 async def test_a_volumes_archive_that_is_torn_or_lacks_files_is_no_backup(tmp_path: Path) -> None:
     name = "openmates-vault-data"
-    async with scene(tmp_path, example(), servers=["backend"]) as found:
-        await found.until("apps.api.create")
+    async with scene(tmp_path, example(), servers=["backend"], until="apps.api.create") as found:
         host, panel = found.host("backend"), found.panel("backend")
         host.docker.volumes[name].files |= {
             f"core/{number}": File(b"sealed " * number) for number in range(1, 21)
@@ -244,8 +237,7 @@ async def test_a_volumes_archive_that_is_torn_or_lacks_files_is_no_backup(tmp_pa
 
 
 async def test_a_restore_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
-    async with scene(tmp_path, example(), servers=["backend"]) as found:
-        await found.until("apps.api.create")
+    async with scene(tmp_path, example(), servers=["backend"], until="apps.api.create") as found:
         app, volume = found.config.app("api"), found.config.volumes[0]
         huge = Saved("vault.tar", 1 << 50, (("files", 1), ("bytes", 1 << 50)), 0.0)
         step = BackupsStep(found.config)
@@ -256,9 +248,7 @@ async def test_a_restore_for_which_the_disk_has_no_room_is_not_begun(tmp_path: P
 
 async def test_a_store_that_refuses_the_keys_is_told_without_them(tmp_path: Path) -> None:
     config = alone(example(), backup_endpoint="http://store.example")
-    async with scene(tmp_path, config) as found:
-        await found.until("apps.api.healthy")
-
+    async with scene(tmp_path, config, until="apps.api.healthy") as found:
         with pytest.raises(WizardError, match="cannot use the store") as refused:
             await found.drive(BackupsStep(config))
 
@@ -269,8 +259,7 @@ async def test_a_store_that_refuses_the_keys_is_told_without_them(tmp_path: Path
 
 async def test_without_a_bucket_nothing_passes_silently(tmp_path: Path) -> None:
     config = replace(example(), settle=Settle())
-    async with scene(tmp_path, config) as found:
-        await found.until("apps.api.healthy")
+    async with scene(tmp_path, config, until="apps.api.healthy") as found:
         step = BackupsStep(config)
 
         asked = await found.bench.drive(step)
