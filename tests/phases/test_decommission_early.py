@@ -227,6 +227,33 @@ async def test_pausing_too_early_is_refused(tmp_path: Path, spoil: Spoil) -> Non
         assert isinstance(turn.hold, Failed) and not small.project.document["paused"]
 
 
+async def test_a_resolver_that_lies_for_ever_is_a_question_and_no_dead_end(tmp_path: Path) -> None:
+    async with vercel_world(tmp_path) as small:
+        await climb(small, DisconnectGit)
+        small.stage.dns.caches[3].state.quirk = "lie"
+        turn = await take(small, Pause)
+        assert isinstance(turn.hold, Ask), turn.story
+        question = turn.hold.question
+        assert "192.0.2.66" in question.why and not small.project.document["paused"]
+        stopped = await small.bench.drive(Pause(small.world.config), {question.id: "stop"})
+        assert isinstance(stopped.hold, Failed) and stopped.hold.answer == question.id
+        small.bench.progress.answers.pop(question.id)
+        turn = await small.bench.drive(Pause(small.world.config), {question.id: question.default})
+        assert turn.done and small.project.document["paused"], turn.story
+
+
+async def test_a_resolver_that_leads_to_another_address_of_vercels_is_behind(tmp_path: Path) -> None:
+    async with vercel_world(tmp_path) as small:
+        await climb(small, DisconnectGit)
+        saved = small.bench.context("prepare.vercel").saved
+        record = saved.load("vercel_shop-web", VercelRecord)
+        assert record is not None
+        saved.save("vercel_shop-web", replace(record, configs=()))
+        await _old_resolver(small)
+        turn = await take(small, Pause)
+        assert isinstance(turn.hold, Failed) and "a resolver is behind: Bogota" in turn.hold.why
+
+
 async def test_what_vercel_refuses_is_told_and_nothing_is_repeated(tmp_path: Path) -> None:
     from wizard.errors import WizardError
 

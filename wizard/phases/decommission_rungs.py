@@ -12,7 +12,14 @@ from wizard.engine.plan import Ask, Change, Choice, Failed, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.decommission_guards import Rung, refused
 from wizard.phases.decommission_records import DomainsRecord, GitRecord
-from wizard.phases.decommission_standing import Standing, hooks_question, project_of, standing
+from wizard.phases.decommission_standing import (
+    PASS,
+    Standing,
+    astray_question,
+    hooks_question,
+    project_of,
+    standing,
+)
 
 if TYPE_CHECKING:
     from wizard.clients.vercel.models import Project
@@ -44,6 +51,8 @@ class RungStep(Step[Facts]):
         for seen, now in due:
             if failed := refused(self.rung, seen, now):
                 return Plan(hold=failed)
+            if self.rung >= Rung.PAUSE and seen.astray and seen.word != PASS:
+                return Plan(notes=seen.astray, hold=_astray(seen))
         return Plan(tuple(change for seen, _ in due for change in self.changes(seen)))
 
     @abstractmethod
@@ -273,6 +282,24 @@ class RemoveDomains(RungStep):
                     key, target = f"add/{wanted.name}/{one.name}", f"domain {one.name}"
                     changes.append(Change(Kind.CREATE, key, target, "free", "attached", payload=project))
         return Plan(tuple(changes))
+
+
+def _astray(seen: Standing) -> Ask | Failed:
+    """Resolvers that lead to a foreign address: leaving Vercel takes nothing from whoever uses them."""
+    question = Question(
+        astray_question(seen.wanted, seen.astray),
+        f"{len(seen.astray)} answers of resolvers lead neither to the new host nor to Vercel. Go on?",
+        choices=(
+            Choice(PASS, "Go on: whoever uses them does not reach Vercel today either"),
+            Choice(STOP, "Stop here, I look into it"),
+        ),
+        default=PASS,
+        why="; ".join((*seen.astray[:5], "Vercel does not answer at these addresses")),
+    )
+    if seen.word == STOP:
+        ways = ("Tell the resolvers' operators, then answer otherwise.",)
+        return Failed("resolvers lead astray, and you said to stop", ways, answer=question.id)
+    return Ask(question)
 
 
 def _hooks(wanted: VercelProject, names: str) -> Question:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DAY = 86_400.0
+PASS = "go-on"
 PLATFORM = (".vercel-dns.com", ".vercel.app", ".vercel-dns-017.com", ".now.sh")
 
 
@@ -27,8 +28,9 @@ PLATFORM = (".vercel-dns.com", ".vercel.app", ".vercel-dns-017.com", ".now.sh")
 class Standing:
     """`project` is None when it is gone. `visits` of the last day; None where nobody counts them.
 
-    `resolvers` are sentences about caches that still lead there, `records` about the zone itself;
-    `silent` tells that no cache answered at all. `attached` are sentences about what hangs on the project.
+    `resolvers` are sentences about caches that still lead there, `astray` about those that lead neither
+    there nor to the new host, `records` about the zone itself; `silent` tells that no cache answered at all.
+    `attached` are sentences about what hangs on the project.
     """
 
     wanted: VercelProject
@@ -41,6 +43,9 @@ class Standing:
     domains: tuple[str, ...] = ()
     visits: int | None = None
     resolvers: tuple[str, ...] = ()
+    astray: tuple[str, ...] = ()
+    word: str = ""
+    """The operator's word about those that lead astray: go-on, stop, or none yet."""
     silent: bool = False
     records: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -54,6 +59,14 @@ class Standing:
 
 def hooks_question(wanted: VercelProject) -> str:
     return f"decommission.git.{wanted.name}.hooks"
+
+
+def astray_question(wanted: VercelProject, astray: Sequence[str]) -> str:
+    """Asked anew when others lead astray, or elsewhere."""
+    import hashlib
+
+    digest = hashlib.sha256("\n".join(sorted(astray)).encode()).hexdigest()[:8]
+    return f"decommission.{wanted.name}.astray.{digest}"
 
 
 async def project_of(ctx: Context, wanted: VercelProject) -> Project | None:
@@ -80,13 +93,15 @@ async def standing(ctx: Context, wanted: VercelProject) -> Standing:
         return base
     client = ctx.world.vercel
     variables = await client.variables(project)
-    resolvers, silent = await caches(ctx, wanted, found)
+    resolvers, astray, silent = await caches(ctx, wanted, found)
     return replace(
         base,
         stand=stand_of(project, variables),
         domains=tuple(one.name for one in await client.domains(project)),
         visits=await visits(ctx, project),
         resolvers=resolvers,
+        astray=astray,
+        word=ctx.answers.get(astray_question(wanted, astray), ""),
         silent=silent,
         records=await zone(ctx, wanted, found, project),
         values=_values(ctx.config, wanted, project, variables),
@@ -132,8 +147,9 @@ def _addresses(ctx: Context, wanted: VercelProject) -> frozenset[str]:
 
 async def caches(
     ctx: Context, wanted: VercelProject, found: VercelRecord | None
-) -> tuple[tuple[str, ...], bool]:
-    """Caches that still hand out an old address, as sentences; and whether none answered at all.
+) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Caches that hand out an address of Vercel's, and those that hand out a foreign one, as sentences; and
+    whether none answered at all.
 
     Those that filter are left out: what they answer says nothing about age.
     """
@@ -148,19 +164,44 @@ async def caches(
         targets = tuple((one.name, one.address) for one in resolvers if not one.filtered)
     ours = _addresses(ctx, wanted)
 
-    async def ask(name: str, resolver: str, address: SocketAddress) -> tuple[bool, str]:
+    async def ask(name: str, resolver: str, address: SocketAddress) -> tuple[bool, str, tuple[str, ...]]:
         try:
             reply = await ctx.world.dns.ask(address, name, "A", timeout=ctx.world.clock.real(3.0))
         except UnreachableError:
-            return False, ""
+            return False, "", ()
         seen = [one.value for one in reply.answers if one.type == "A"]
-        wrong = [one for one in seen if one not in ours]
-        return True, f"{resolver} still answers {', '.join(wrong)} for {name}" if wrong else ""
+        wrong = tuple(one for one in seen if one not in ours)
+        said = f"{resolver} still answers {', '.join(wrong)} for {name}" if wrong else ""
+        aliased = any(
+            one.type == "CNAME" and one.value.rstrip(".").endswith(PLATFORM) for one in reply.answers
+        )
+        return True, said, () if aliased else wrong
 
     asked = [ask(name, title, at) for name in names_of(ctx.config, wanted) for title, at in targets]
     answers = await asyncio.gather(*asked)
-    silent = bool(targets) and not any(answered for answered, _ in answers)
-    return tuple(said for _, said in answers if said), silent
+    silent = bool(targets) and not any(answered for answered, _, _ in answers)
+    known = {address for config in (found.configs if found else ()) for address in config.ipv4}
+    strange = {one for _, _, wrong in answers for one in wrong} - known
+    name = names_of(ctx.config, wanted)[0] if strange else ""
+    foreign = {one for one in strange if not await _is_platform(ctx, name, one)}
+    there, astray = [], []
+    for _, said, wrong in answers:
+        if said:
+            (astray if wrong and foreign.issuperset(wrong) else there).append(said)
+    return tuple(there), tuple(astray), silent
+
+
+async def _is_platform(ctx: Context, name: str, address: str) -> bool:
+    """Whether Vercel answers there, by what it signs its answers with. One that does not answer is none."""
+    from wizard.checks.http import HttpProblem
+
+    for scheme in ("https", "http"):
+        try:
+            answer = await ctx.world.http.get(f"{scheme}://{name}/", address)
+        except HttpProblem:
+            continue
+        return bool(answer.header("x-vercel-id")) or answer.header("server").lower() == "vercel"
+    return False
 
 
 async def zone(
