@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wizard.config import App
+from wizard.config import App, AppKind
 from wizard.vercel_caddy import caddyfile
 from wizard.vercel_findings import Fate, Finding, Judge, blocker, high, low, medium, ok
 from wizard.vercel_inventory import Inventory
+from wizard.vercel_json import PathRule
+from wizard.vercel_redirects import Led, panel_redirects
 
 SERVED = (
     "nextjs",
@@ -33,6 +35,22 @@ _PACKAGES = {
 }
 
 
+OWN_SERVER = (
+    "the front end's own server must do it: a snippet for its Caddyfile is in backups/, and old and new are "
+    "compared before anybody is led there"
+)
+
+
+def dashboard(found: Inventory) -> tuple[PathRule, ...]:
+    """Redirects of the dashboard, as those of vercel.json."""
+    return tuple(PathRule(one.source, one.destination, one.status or 308) for one in found.redirects)
+
+
+def led(found: Inventory, app: App) -> Led:
+    """What the panel redirects in Vercel's place."""
+    return panel_redirects(found.repository.file, dashboard(found), found.domains, app.domains)
+
+
 def crons_of(found: Inventory) -> tuple[tuple[str, str], ...]:
     """(path, schedule in UTC), of the live deployment and of vercel.json; each once."""
     live = [(one.path, one.schedule) for one in found.project.crons]
@@ -47,15 +65,25 @@ def files(found: Inventory, app: App) -> Iterator[Finding]:
         yield low("repository", f"{app.repository} could not be read", Fate.NEEDS_YOU, how)
     if file is None:
         return
-    for word, rows in (("redirects", file.redirects), ("rewrites", file.rewrites), ("headers", file.headers)):
+    if file.redirects:
+        what = f"{len(file.redirects)} redirects of vercel.json"
+        if app.kind is AppKind.DOCKERFILE:
+            how = f"as redirects of the panel, by apps.{app.name}.redirects"
+            yield ok("file.redirects", what, Fate.CARRIED, how)
+        else:
+            yield high("file.redirects", what, Fate.NEEDS_YOU, OWN_SERVER)
+    for word, rows in (("rewrites", file.rewrites), ("headers", file.headers)):
         if rows:
-            how = "in the snippet for the front end's Caddyfile, in backups/"
-            yield ok(f"file.{word}", f"{len(rows)} {word} of vercel.json", Fate.CARRIED, how)
-    for lost in caddyfile(file).lost:
-        what = f"rule {lost.rule} of vercel.json"
-        yield high(f"file.rule.{lost.rule}", what, Fate.NEEDS_YOU, f"it has no form there: {lost.why}")
+            shown = ", ".join(row.source for row in rows[:6]) + (" …" if len(rows) > 6 else "")
+            yield low(
+                f"file.{word}", f"{len(rows)} {word} of vercel.json: {shown}", Fate.NEEDS_YOU, OWN_SERVER
+            )
+    lost = {one.rule: one.why for one in caddyfile(file).lost} | dict(led(found, app).lost)
+    for source, why in lost.items():
+        what = f"rule {source} of vercel.json"
+        yield high(f"file.rule.{source}", what, Fate.NEEDS_YOU, f"it has no form there: {why}")
     if file.clean_urls or file.trailing_slash is not None:
-        yield ok("file.slashes", "cleanUrls and trailingSlash", Fate.CARRIED, "in the same snippet")
+        yield low("file.slashes", "cleanUrls and trailingSlash", Fate.NEEDS_YOU, OWN_SERVER)
     for word in file.legacy:
         how = "write these rules into the front end's own configuration"
         yield high(f"file.{word}", f"{word} of vercel.json, in the old form", Fate.NEEDS_YOU, how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wizard.clock import moment_text
-from wizard.config import App
+from wizard.config import App, AppKind
 from wizard.vercel_findings import Fate, Finding, Judge, high, low, medium, ok
 from wizard.vercel_inventory import Inventory
 
@@ -71,8 +71,15 @@ def domains(found: Inventory, app: App) -> Iterator[Finding]:
             yield low(key, f"{what} for {where}", Fate.LOST, "only production has names there")
         elif one.redirect:
             what = f"{what} leads to {one.redirect} ({one.redirect_status or 308})"
-            how = "as a rule of the panel's proxy: in the file for Traefik in backups/"
-            yield medium(key, what, Fate.CARRIED, how)
+            if one.name in app.domains and app.kind is AppKind.DOCKERFILE:
+                how = f"as a redirect of the panel, by apps.{app.name}.redirects"
+                yield medium(key, what, Fate.CARRIED, how)
+            else:
+                how = (
+                    f"it ends with the project: add it to the domains of {app.name}, or lead it elsewhere; "
+                    "a rule for Traefik is in backups/"
+                )
+                yield high(key, what, Fate.NEEDS_YOU, how)
         elif one.name in app.domains:
             yield ok(key, what, Fate.CARRIED, f"served by {app.name} with a certificate of its own")
         else:
@@ -102,7 +109,11 @@ def deployments(found: Inventory, app: App) -> Iterator[Finding]:
 def rules(found: Inventory, app: App) -> Iterator[Finding]:
     for one in found.redirects:
         what = f"dashboard redirect {one.source} to {one.destination}"
-        how = "in the snippet for the front end's Caddyfile, in backups/"
+        if app.kind is not AppKind.DOCKERFILE:
+            how = "the front end's own server must do it: a snippet for its Caddyfile is in backups/"
+            yield high(f"redirect.{one.source}", what, Fate.NEEDS_YOU, how)
+            continue
+        how = f"as a redirect of the panel, by apps.{app.name}.redirects"
         yield medium(f"redirect.{one.source}", what, Fate.CARRIED, how)
     for one in found.routes:
         what = f"dashboard route {one.source}" + (f" to {one.destination}" if one.destination else "")

@@ -15,6 +15,7 @@ from wizard.phases.apps_deploy import DeployStep
 from wizard.phases.apps_environment import EnvironmentStep
 from wizard.phases.apps_healthy import HealthyStep
 from wizard.phases.apps_parity import CorsStep, RoutesStep
+from wizard.phases.apps_redirects import RedirectsStep, redirected
 from wizard.phases.apps_source import SourceStep
 from wizard.phases.apps_trial import TrialStep
 from wizard.phases.apps_webhook import WebhookStep
@@ -31,8 +32,10 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
             TrialStep(config, app),
             DeployStep(config, app),
             HealthyStep(config, app),
-            RoutesStep(config, app),
         ]
+        if redirected(config, app):
+            found.append(RedirectsStep(config, app))
+        found.append(RoutesStep(config, app))
         if app.cache_service:
             found.append(CacheStep(config, app))
         found.append(WebhookStep(config, app))

@@ -80,7 +80,7 @@ class RoutesStep(Step[Facts]):
         self.app = app
         self.id = f"apps.{app.name}.routes"
         self.title = f"{app.name} answers as it does today"
-        self.needs = (f"apps.{app.name}.healthy",)
+        self.needs = (f"apps.{app.name}.healthy", *_redirects(config, app))
 
     def _question(self, table: ParityTable) -> str:
         return f"{self.id}.{table.digest}"
@@ -136,7 +136,7 @@ async def compare_app(ctx: Context, app: App) -> ParityTable:
     if old is None:
         why = f"{app.domains[0] if app.domains else app.name} leads nowhere today: nothing to compare with"
         return ParityTable(app.name, "", new.place.address, 0, False, ctx.now(), blank=why)
-    report = await _survey(ctx, app, old, new)
+    report = await _survey(ctx, app, old, new, _probes(ctx, app))
     return ParityTable(
         app=app.name,
         old_address=old.address,
@@ -148,14 +148,28 @@ async def compare_app(ctx: Context, app: App) -> ParityTable:
     )
 
 
-async def _survey(ctx: Context, app: App, old: Place, new: NewPlace) -> Report:
+def _redirects(config: Config, app: App) -> tuple[str, ...]:
+    from wizard.phases.apps_redirects import redirected
+
+    return (f"apps.{app.name}.redirects",) if redirected(config, app) else ()
+
+
+def _probes(ctx: Context, app: App) -> tuple[str, ...]:
+    """Paths that rules at Vercel are about: no link may lead to them, yet they have to answer the same."""
+    from wizard.phases.prepare_vercel_records import vercel_record
+
+    records = [vercel_record(ctx, project) for project in ctx.config.vercel if project.app == app.name]
+    return tuple(path for record in records if record for path in record.probes)
+
+
+async def _survey(ctx: Context, app: App, old: Place, new: NewPlace, more: Sequence[str]) -> Report:
     from wizard.checks.crawl import asker, survey
 
     http = ctx.world.http
     return await survey(
         asker(http, old),
         asker(http, new.place),
-        [*app.routes, app.health],
+        [*app.routes, app.health, *more],
         old_host=old.host,
         new_host=new.place.host,
         hosts=app.domains,

@@ -211,6 +211,6 @@ async def _asked(ctx: Context, url: str, address: str) -> str:
     from wizard.checks.http import HttpProblem
 
     try:
-        return f"status {(await ctx.world.http.get(url, address)).status}"
+        return f"status {(await ctx.world.http.get(url, address, follow=True)).status}"
     except HttpProblem as problem:
         return f"{problem.kind.value}: {problem.why}"

@@ -184,7 +184,8 @@ async def caches(
     strange = {one for _, _, wrong in answers for one in wrong} - known
     name = names_of(ctx.config, wanted)[0] if strange else ""
     foreign = {one for one in strange if not await _is_platform(ctx, name, one)}
-    there, astray = [], []
+    there: list[str] = []
+    astray: list[str] = []
     for _, said, wrong in answers:
         if said:
             (astray if wrong and foreign.issuperset(wrong) else there).append(said)

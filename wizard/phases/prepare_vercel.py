@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from wizard.config import App, Config, VercelProject
+from wizard.config import App, AppKind, Config, VercelProject
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Choice, Failed, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
@@ -141,7 +141,8 @@ def question_id(wanted: VercelProject, finding: Finding) -> str:
 
 
 def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], now: float) -> VercelRecord:
-    from wizard.vercel_judge_code import crons_of
+    from wizard.vercel_judge_code import crons_of, dashboard, led
+    from wizard.vercel_redirects import probes
 
     project = found.project
     return VercelRecord(
@@ -158,6 +159,8 @@ def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], no
         certificates=found.certificates,
         unreadable=tuple(one.label for one in found.variables if one.value is None and one.kind != "system"),
         files=tuple(name for name, _ in files),
+        redirects=led(found, app).redirects if app.kind is AppKind.DOCKERFILE else (),
+        probes=probes(found.repository.file, dashboard(found)),
         bill=found.bill,
         at=now,
     )
@@ -166,11 +169,10 @@ def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], no
 def translations(found: Inventory, app: App) -> tuple[tuple[str, str], ...]:
     """Files for the new front end: rules for its Caddyfile, the proxy's redirects, schedules."""
     from wizard.vercel_caddy import caddyfile, traefik
-    from wizard.vercel_json import PathRule, VercelJson
-    from wizard.vercel_judge_code import crons_of
+    from wizard.vercel_json import VercelJson
+    from wizard.vercel_judge_code import crons_of, dashboard
 
-    more = [PathRule(one.source, one.destination, one.status or 308) for one in found.redirects]
-    rules = caddyfile(found.repository.file or VercelJson(), more).caddyfile
+    rules = caddyfile(found.repository.file or VercelJson(), dashboard(found)).caddyfile
     proxy = traefik(found.domains)
     schedules = [
         {

@@ -13,6 +13,7 @@ from wizard.clients.vercel.models import DomainConfig, ProjectDomain
 from wizard.config import VercelProject
 from wizard.engine.step import Context
 from wizard.vercel_findings import Finding, Severity
+from wizard.vercel_redirects import PanelRedirect
 
 STEP = "prepare.vercel"
 
@@ -22,6 +23,7 @@ class VercelRecord:
     """`domains`, `configs`, `deployment`, `git_*` are the values of the way back. `bill` a month's cost.
 
     `crons` are (path, schedule); `certificates` (name, moment of its end); `unreadable` names of variables.
+    `redirects` go to the panel; `probes` are paths that rules are about, to be compared old against new.
     """
 
     project: str
@@ -37,6 +39,8 @@ class VercelRecord:
     certificates: tuple[tuple[str, float], ...] = ()
     unreadable: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    redirects: tuple[PanelRedirect, ...] = ()
+    probes: tuple[str, ...] = ()
     bill: str = ""
     at: float = 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import socket
 import ssl
 from dataclasses import replace
@@ -214,7 +215,20 @@ class Front:
             return SiteAnswer(308, (("Location", target),), b"")
         if route.app == PANEL:
             return await self.stage.panels.answer(self.name, asked, body)
+        if led := self._led(route, asked):
+            return led
         return await self._from_app(route, asked)
+
+    def _led(self, route: Route, asked: SiteRequest) -> SiteAnswer | None:
+        """As the proxy's middleware: the first expression that changes the address wins."""
+        address = f"{asked.scheme}://{asked.host}{asked.path}{'?' + asked.query if asked.query else ''}"
+        for regex, replacement, permanent in self.state.redirects.get(route.app, ()):
+            target = re.sub(regex, re.sub(r"\$\{(\d+)\}", r"\\g<\1>", replacement), address, count=1)
+            if target != address:
+                kept = asked.method in ("GET", "HEAD")
+                status = (301 if kept else 308) if permanent else (302 if kept else 307)
+                return SiteAnswer(status, (("Location", target), *_PLAIN), b"")
+        return None
 
     async def _from_app(self, route: Route, asked: SiteRequest) -> SiteAnswer:
         run = self._run(route.app)

@@ -55,6 +55,8 @@ class FrontState:
     tokens: dict[str, str] = field(default_factory=dict)
     hits: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    redirects: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)
+    """By app: (expression over the whole address, replacement, for good)."""
     default_chain: str = ""
     default_key: str = ""
     down_until: float = 0.0

@@ -29,6 +29,10 @@ class VercelEdge(Front):
             query = f"?{asked.query}" if asked.query else ""
             location = f"https://{target}{asked.path}{query}"
             return SiteAnswer(308, (server, region, ("Location", location)), b"Redirecting...\n")
+        led = self.stage.vercel.path_redirect(asked.host, asked.path)
+        if led and asked.scheme == "https":
+            location = led[0] + (f"?{asked.query}" if asked.query else "")
+            return SiteAnswer(led[1], (server, region, ("Location", location)), b"Redirecting...\n")
         answer = await super().answer(asked, body)
         if answer.status == 200 and "dokploy-wizard" not in asked.headers.get("user-agent", ""):
             self.stage.vercel.visited(asked.host)

@@ -71,7 +71,7 @@ def one(panel: Panel, given: Row) -> Row:
         "deployments": list(reversed(panel.rows("deployment", applicationId=key))),
         "ports": [],
         "security": [],
-        "redirects": [],
+        "redirects": panel.rows("redirect", applicationId=key),
         "registry": None,
         "hasGitProviderAccess": True,
     }
@@ -181,7 +181,7 @@ def delete(panel: Panel, given: Row) -> Row:
         panel.front.unroute(domain["host"])
         panel.table("domain").pop(domain["domainId"])
         panel.record("delete", f"{panel.name} domain {domain['host']}")
-    for table in ("deployment", "patch", "schedule"):
+    for table in ("deployment", "patch", "schedule", "redirect"):
         for other in panel.rows(table, applicationId=key):
             panel.table(table).pop(other[f"{table}Id"])
     panel.docker.services.pop(row["appName"], None)

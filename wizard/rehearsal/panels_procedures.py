@@ -24,7 +24,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 Handler = Callable[["Panel", Row], Any]
 MODULES = (
     "projects", "applications", "composes", "domains", "deployments", "operations", "backups",
-    "notifications", "settings",
+    "notifications", "settings", "redirects",
 )  # fmt: skip
 
 

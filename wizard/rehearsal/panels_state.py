@@ -16,6 +16,7 @@ LIMITED_CALLS = 5
 TABLES = (
     "project", "environment", "application", "compose", "domain", "deployment", "mount", "patch", "schedule",
     "notification", "destination", "backup", "volumeBackup", "sshKey", "certificate", "registry", "rollback",
+    "redirect",
 )  # fmt: skip
 
 

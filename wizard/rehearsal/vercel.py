@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from wizard.rehearsal import dns_vercel, vercel_account, vercel_changes, vercel_projects
+from wizard.rehearsal.git_tree import vercel_json
 from wizard.rehearsal.vercel_project import account
 from wizard.rehearsal.vercel_state import (
     EXPIRED_TOKEN,
@@ -77,6 +78,19 @@ class VercelStandin:
         project = self._project_at(domain)
         found = project.domains.get(domain) if project else None
         return str(found["redirect"] or "") if found else ""
+
+    def path_redirect(self, domain: str, path: str) -> tuple[str, int] | None:
+        """Where vercel.json or the dashboard lead a path, and the status; only plain paths are told apart."""
+        project = self._project_at(domain)
+        name = project.document["name"] if project else ""
+        wanted = next((one for one in self.stage.config.vercel if one.name == name), None)
+        if project is None or wanted is None:
+            return None
+        rules = json.loads(vercel_json(self.stage.config.app(wanted.app)))["redirects"]
+        for row in (*rules, *project.redirects):
+            if row["source"] == path:
+                return str(row["destination"]), int(row.get("statusCode") or 308)
+        return None
 
     def visited(self, domain: str) -> None:
         """A visitor loaded a page here: what Web Analytics counts."""
