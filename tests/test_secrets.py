@@ -49,3 +49,11 @@ async def test_without_a_keyring_the_way_on_is_told() -> None:
     finally:
         keyring.set_keyring(before)
     assert FILE_VARIABLE in caught.value.next and "some-value" not in str(caught.value)
+
+
+async def test_a_word_of_settings_is_not_masked_wherever_it_stands(tmp_path: Path) -> None:
+    store = FileSecrets(tmp_path / "secrets.json")
+    await store.put("ENV_WEB_MODE", "production")
+    await store.put("ENV_WEB_KEY", "production-7f3a91")
+    assert redact("deployed to production") == "deployed to production"
+    assert "7f3a91" not in redact("the key is production-7f3a91")

@@ -8,6 +8,11 @@ from typing import TypeVar
 Secret = TypeVar("Secret", str, None, "str | None")
 MASK = "•••"
 _SHORTEST = 6
+_WORDS = frozenset(
+    {"production", "development", "staging", "preview", "testing", "default", "localhost"}
+    | {"enabled", "disabled", "warning", "verbose"}
+)
+"""Values of settings that nobody keeps secret: masking them would hide ordinary words everywhere."""
 _known: set[str] = set()
 
 _SHAPES = re.compile(
@@ -26,7 +31,7 @@ _SHAPES = re.compile(
 
 def remember(value: Secret) -> Secret:
     """Note a secret value, so that it never shows again; returns it unchanged."""
-    if value and len(value) >= _SHORTEST:
+    if value and len(value) >= _SHORTEST and value.lower() not in _WORDS:
         _known.add(value)
     return value
 

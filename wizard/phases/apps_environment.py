@@ -33,6 +33,9 @@ _WORDS = {
     EnvSource.VERCEL: "Vercel",
 }
 
+_KEPT = "It is kept with your secrets; if it is none, env_extra can hold it."
+_KEPT_PUBLIC = "Every visitor's page holds it, so it is kept as an answer, not as a secret."
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
@@ -132,8 +135,8 @@ class EnvironmentStep(Step[EnvironmentFacts]):
                 Question(
                     secret_name(self.app, name),
                     f"What is the value of {name}, for {self.app.name}?",
-                    secret=True,
-                    why=f"{why}. It is kept with your secrets; if it is none, env_extra can hold it.",
+                    secret=not PUBLIC_NAME.match(name),
+                    why=f"{why}. {_KEPT_PUBLIC if PUBLIC_NAME.match(name) else _KEPT}",
                 )
             )
         if facts.other and self._other(facts) not in answers:
@@ -181,6 +184,7 @@ class EnvironmentStep(Step[EnvironmentFacts]):
         late = [n for n in variables.run if PUBLIC_NAME.match(n) and self.app.kind is AppKind.DOCKERFILE]
         notes = [
             ("left out, they look secret", variables.refused),
+            ("left behind, as you said", variables.left),
             ("nothing sets them, so they become empty, as they do today", variables.empty),
             ("set, but the stack's file never mentions them", variables.unused),
             ("their value lives in the vault, which must move too", variables.placeholders),

@@ -42,6 +42,7 @@ class Variables:
 
     `required` lack a value without which compose or the build stops; `empty` lack one and become "".
     `unused` are names that nothing of the app mentions; `placeholders` have their value in a vault.
+    `left` stay behind by the operator's word.
     """
 
     run: Mapping[str, str] = field(repr=False)
@@ -52,6 +53,7 @@ class Variables:
     unused: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -65,6 +67,24 @@ def secret_name(app: App, variable: str) -> str:
     return f"ENV_{secret_word(app.name)}_{secret_word(variable)}"
 
 
+async def given(ctx: Context, app: App, variable: str) -> str:
+    """What the operator typed for a variable; "" if nothing. What pages show to everybody is no secret."""
+    name = secret_name(app, variable)
+    return ctx.answers.get(name, "") or await ctx.world.secrets.get(name) or ""
+
+
+def _left(ctx: Context, app: App) -> set[str]:
+    """Variables that the look at Vercel asked about, and that stay behind."""
+    found = set()
+    for project in ctx.config.vercel:
+        prefix = f"prepare.vercel.{project.name}.variable."
+        for question, answer in ctx.answers.items():
+            label = question.removeprefix(prefix)
+            if project.app == app.name and label != question and answer == "leave" and "production" in label:
+                found.add(label.partition(" ")[0])
+    return found
+
+
 async def gather(ctx: Context, app: App) -> Variables:
     """Everything that the app will get. Raises WizardError when its source cannot be read."""
     values, unreadable = await _source(ctx, app)
@@ -72,8 +92,10 @@ async def gather(ctx: Context, app: App) -> Variables:
     wanted, optional, text, in_file = await _wanted(ctx, app)
     values = {**in_file, **values, **dict(app.env_extra)}
     for name in (*wanted, *app.build_args, *unreadable):
-        if name not in values and (typed := await ctx.world.secrets.get(secret_name(app, name))):
+        if name not in values and (typed := await given(ctx, app, name)):
             values[name] = typed
+    left = _left(ctx, app) - values.keys()
+    unreadable = tuple(name for name in unreadable if name not in left)
     refused = () if app.secrets_on_host else tuple(n for n, v in values.items() if looks_secret(n, v))
     if not app.secrets_on_host:
         # What nobody may read back is a secret: it is refused like the others, not asked for.
@@ -84,7 +106,7 @@ async def gather(ctx: Context, app: App) -> Variables:
     kept = {name: value for name, value in values.items() if name not in refused}
     build = {name: kept[name] for name in app.build_args if name in kept}
     run = {name: value for name, value in kept.items() if name not in build}
-    missing_builds = tuple(name for name in app.build_args if name not in kept and name not in refused)
+    missing_builds = tuple(name for name in app.build_args if name not in {*kept, *refused, *left})
     return Variables(
         run,
         build,
@@ -94,6 +116,7 @@ async def gather(ctx: Context, app: App) -> Variables:
         tuple(name for name in run if text and name not in text),
         tuple(name for name, value in kept.items() if _PLACEHOLDER.search(value)),
         tuple(name for name in unreadable if name not in values),
+        tuple(sorted(left)),
     )
 
 

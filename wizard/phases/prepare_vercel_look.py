@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from wizard.clock import moment_text
 from wizard.engine.step import Context
 from wizard.errors import UnreachableError, VendorError, WizardError
-from wizard.phases.apps_variables import secret_name
+from wizard.phases.apps_variables import given
 from wizard.vercel_inventory import Inventory, Repository, Unseen
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ async def look(ctx: Context, wanted: VercelProject, app: App) -> Inventory:
     found = await _project(ctx, client, project, wanted, notes)
     found = await _owner(ctx, client, project, notes, found)
     repository = await _repository(ctx, app, project, notes)
-    supplied = [
-        one.name
-        for one in found.variables
-        if one.value is None and await ctx.world.secrets.get(secret_name(app, one.name))
-    ]
+    supplied = [one.name for one in found.variables if one.value is None and await given(ctx, app, one.name)]
     return replace(found, repository=repository, supplied=tuple(supplied), unseen=tuple(notes.unseen))
 
 
