@@ -253,6 +253,26 @@ async def test_undo_is_refused_while_later_phases_rest_on_it(bench: Bench) -> No
         await bench.engine(steps).undo("nowhere")
 
 
+async def test_nothing_is_undone_beneath_a_step_that_cannot_be(bench: Bench) -> None:
+    class Final(Make):
+        point_of_no_return = True
+        way_back = "None."
+
+    steps = [
+        Make(bench.outside, "decommission.pause", ["paused"]),
+        Final(bench.outside, "decommission.delete", ["gone"], needs=("decommission.pause",)),
+        Make(bench.outside, "decommission.tokens", ["listed"], needs=("decommission.delete",)),
+    ]
+    await bench.engine(steps).undo("decommission")
+    await bench.engine(steps).run()
+    for target in ("decommission", "decommission.pause", "decommission.delete"):
+        with pytest.raises(WizardError, match="cannot be taken back"):
+            await bench.engine(steps).undo(target)
+    assert bench.outside.things == {"paused", "gone", "listed"}
+    assert await bench.engine(steps).undo("decommission.tokens") is Result.DONE
+    assert bench.outside.things == {"paused", "gone"}
+
+
 async def test_until_stops_after_the_phase(bench: Bench) -> None:
     assert await bench.engine(two_phases(bench)).run(Phase.PREPARE) is Result.DONE
     assert bench.outside.things == {"inventory"}

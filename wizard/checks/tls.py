@@ -127,11 +127,8 @@ async def _handshake(
     """The DER chain as served (leaf first), the protocol version, the ALPN protocol."""
     async with asyncio.timeout(timeout):
         sock = await net.connect(address, port, timeout=timeout)
-        try:
-            _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
-        except BaseException:
-            sock.close()
-            raise
+        # What asyncio was given it closes itself, also when the handshake fails.
+        _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
     try:
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return _chain(tls), tls.version() or "", tls.selected_alpn_protocol() or ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,6 @@ async def _connect(
 ) -> asyncssh.SSHClientConnection:
     watcher = _Watcher(target.fingerprint)
     tunnel = await connect(target.jump, net, timeout) if target.jump else None
-    sock: socket.socket | None = None
     try:
         options = _options(target, watcher, algorithms, timeout)
         if tunnel is None and isinstance(options.tunnel, str):
@@ -114,6 +112,7 @@ async def _connect(
         elif options.proxy_command:
             way = {"host": options.host or target.address, "port": options.port}
         else:
+            # From here on asyncssh closes it: a descriptor closed twice may be somebody else's by then.
             sock = await net.connect(options.host or target.address, options.port, timeout=timeout)
             way = {"sock": sock, "host": options.host or target.address, "port": options.port}
         async with asyncio.timeout(timeout + HANDSHAKE_TIMEOUT):
@@ -121,8 +120,6 @@ async def _connect(
     except BaseException as error:
         if tunnel is not None:
             tunnel.close()
-        if sock is not None:
-            sock.close()
         if isinstance(error, Exception) and not isinstance(error, WizardError):
             raise _sentence(target, watcher, error) from error
         raise

@@ -153,6 +153,7 @@ class Engine:
         if not chosen:
             raise UsageError(f"There is no step or phase {target!r}", next="`status` lists them.")
         self._refuse_out_of_order(chosen)
+        self._refuse_the_impossible(needed_by(self.steps, chosen))
         self._desk.stopping.clear()
         for step in reversed(needed_by(self.steps, chosen)):
             if self.progress.state(step.id) not in (StepState.PENDING, StepState.UNDONE, StepState.SKIPPED):
@@ -320,6 +321,14 @@ class Engine:
                 f"Later phases rest on this: {phases}",
                 next=f"Undo them first, newest first: `undo {later[-1].phase.value}`.",
             )
+
+    def _refuse_the_impossible(self, chosen: Sequence[Step[Any]]) -> None:
+        """Nothing is taken back beneath a step that cannot be: half of a way back leads nowhere."""
+        for step in chosen:
+            if step.point_of_no_return and self.progress.state(step.id) is StepState.DONE:
+                raise WizardError(
+                    f"{step.id} cannot be taken back", step.way_back, "Steps that do not rest on it can be."
+                )
 
     async def _undo_one(self, step: Step[Any]) -> Result:
         self._desk.waiting.begin(step.id)

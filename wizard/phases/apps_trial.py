@@ -29,10 +29,40 @@ class TrialRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialOver:
-    """Record "trial_over" of settle.<app>.zero_downtime: the name was taken off when it had served."""
+    """The name was taken off when it had served: a stack's with the deployment that brings its production
+    names (record "trial_over_<app>" of cutover.certificates), an application's after the cutover (record
+    "trial_over" of settle.<app>.zero_downtime)."""
 
     host: str
     at: float
+
+
+def trial_over(ctx: Context, app: App) -> TrialOver | None:
+    return ctx.saved.load(f"trial_over_{app.name}", TrialOver, step="cutover.certificates") or ctx.saved.load(
+        "trial_over", TrialOver, step=f"settle.{app.name}.zero_downtime"
+    )
+
+
+async def take_off(ctx: Context, app: App, record: str) -> None:
+    """Take the name that we made off the panel, once it is noted as `record` of the step."""
+    made = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
+    if made is None or all(view.host != made.host for view in await panels.domains_of(ctx, app)):
+        return
+    ctx.saved.save(record, TrialOver(made.host, ctx.now()))
+    await panels.unserve(ctx, app, made.host)
+
+
+async def put_on(ctx: Context, app: App, host: str) -> None:
+    """Lead the name to the app, over HTTP only. Nothing happens when the panel has it."""
+    if any(view.host == host for view in await panels.domains_of(ctx, app)):
+        return
+    identity = app_record(ctx, app).id
+    owner = {"applicationId": identity, "domainType": "application"}
+    if app.kind is AppKind.COMPOSE:
+        owner = {"composeId": identity, "serviceName": app.service, "domainType": "compose"}
+    client = await calls(ctx, app.server)
+    wish = {"host": host, "path": "/", "port": app.port, "https": False, "certificateType": "none"}
+    await client.post("domain.create", {**wish, **owner})
 
 
 class TrialStep(Step[tuple[DomainView, ...]]):
@@ -83,30 +113,15 @@ class TrialStep(Step[tuple[DomainView, ...]]):
                     "Set the server's address in the panel's settings, then run again.",
                 )
             ctx.saved.save("trial", TrialRecord(host))
-        if any(view.host == host for view in await panels.domains_of(ctx, self.app)):
-            return
-        body = {
-            "host": host,
-            "path": "/",
-            "port": self.app.port,
-            "https": False,
-            "certificateType": "none",
-            **self._owner(record.id),
-        }
-        await client.post("domain.create", body)
-
-    def _owner(self, identity: str) -> dict[str, str]:
-        if self.app.kind is AppKind.COMPOSE:
-            return {"composeId": identity, "serviceName": self.app.service, "domainType": "compose"}
-        return {"applicationId": identity, "domainType": "application"}
+        await put_on(ctx, self.app, host)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         facts = await self.observe(ctx)
         plain = [view for view in facts if not view.https or view.certificate == "none"]
         address = server_record(ctx, self.app.server).ipv4
-        over = ctx.saved.load("trial_over", TrialOver, step=f"settle.{self.app.name}.zero_downtime")
+        over = trial_over(ctx, self.app)
         if over is not None and not facts:
-            evidence = Evidence(f"{over.host} was taken off after the cutover", "settle", over.at)
+            evidence = Evidence(f"{over.host} was taken off: production names lead there", "panel", over.at)
             question = f"{self.app.name} had a temporary name while it was tried"
             return [Check(f"{self.app.name}.trial", question, CheckState.WAIVED, evidence)]
         return [

@@ -19,6 +19,7 @@ from wizard.engine.step import Context, Phase, Step
 from wizard.phases import certificate_panel as panels
 from wizard.phases import dns01
 from wizard.phases.app_redeploy import redeploy
+from wizard.phases.apps_trial import TrialOver, put_on, take_off
 from wizard.phases.certificate_issue import issue, rehearse_at_staging
 from wizard.phases.certificate_records import (
     LIMIT,
@@ -266,6 +267,9 @@ class CertificatesStep(Step[Facts]):
         for name in app.domains:
             if await panels.serve(ctx, app, name, certificate):
                 made.append(name)
+        if app.kind is AppKind.COMPOSE:
+            # With the deployment that follows: later the labels' going would recreate what visitors use.
+            await take_off(ctx, app, f"trial_over_{app.name}")
         identity, digest = (placed.certificate_id, placed.sha256) if placed else ("", "")
         record = PlacedRecord(app.server, identity, digest, ctx.now(), tuple(made))
         ctx.saved.save(f"placed_{app.name}", record)
@@ -277,6 +281,12 @@ class CertificatesStep(Step[Facts]):
         for name in placed.domains_made:
             await panels.unserve(ctx, app, name)
         await panels.remove(ctx, placed.server, placed.certificate_id)
+        over = ctx.saved.load(f"trial_over_{app.name}", TrialOver)
+        if over is not None:
+            await put_on(ctx, app, over.host)
+        if app.kind is AppKind.COMPOSE:
+            await redeploy(ctx, app)
+        ctx.saved.drop(f"trial_over_{app.name}")
         ctx.saved.drop(f"placed_{app.name}")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
@@ -296,18 +306,16 @@ class CertificatesStep(Step[Facts]):
         return [_accepted_gap(ctx, view) if gap else _tls_check(ctx, view, since) for view in views]
 
     async def undo(self, ctx: Context) -> Plan:
-        changes = tuple(
-            Change(
-                Kind.DELETE,
-                f"withdraw.{app.name}",
-                f"certificate of {app.name} on {app.server}",
-                before="served",
-                after="none",
-            )
-            for app in self.apps
-            if ctx.saved.load(f"placed_{app.name}", PlacedRecord) is not None
-        )
-        return Plan(changes) if changes else NOTHING
+        changes: list[Change] = []
+        for app in self.apps:
+            if ctx.saved.load(f"placed_{app.name}", PlacedRecord) is None:
+                continue
+            target = f"certificate of {app.name} on {app.server}"
+            after = "none"
+            if app.kind is AppKind.COMPOSE:
+                after = "none; deployed once more, so that its containers carry the temporary name again"
+            changes.append(Change(Kind.DELETE, f"withdraw.{app.name}", target, before="served", after=after))
+        return Plan(tuple(changes)) if changes else NOTHING
 
 
 def _change(kind: Kind, word: str, state: AppState, before: str, after: str) -> Change:

@@ -18,6 +18,7 @@ from wizard.phases.cutover_by_hand import asked
 from wizard.phases.cutover_changes import Hands, Intent, intended
 from wizard.phases.cutover_records import (
     FLIP_STEP,
+    RAISE_STEP,
     TTL_STEP,
     ZONE_STEP,
     FlipRecord,
@@ -193,9 +194,10 @@ class FlipStep(Step[Facts]):
 
         back = record.changes.inverse()
         await authority.until_all(ctx, _wanted(back), _new(back), "the old record sets")
-        world = moment_text(ctx.now() + _new_ttl(record))
+        ttl = _held_for(ctx, record)
+        world = moment_text(ctx.now() + ttl)
         ctx.output(f"Every name server shows the old record sets; the world is back by {world}.")
-        await watch_back(ctx, record)
+        await watch_back(ctx, record, ttl=ttl)
         ctx.saved.drop("flip")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
@@ -254,7 +256,7 @@ class FlipStep(Step[Facts]):
             )
             for part in parts
         ]
-        world = moment_text(ctx.now() + _new_ttl(record))
+        world = moment_text(ctx.now() + _held_for(ctx, record))
         watched = Change(
             Kind.RUN,
             _BACK,
@@ -311,6 +313,12 @@ def _new(changes: ChangeSet) -> Callable[[str, str, authority.Seen], bool]:
 
 def _is_old(one: RecordChange, snapshot: ZoneSnapshot) -> bool:
     return standing(one, snapshot.find(one.name, one.type)) in (Standing.OLD, Standing.BOTH)
+
+
+def _held_for(ctx: Context, record: FlipRecord) -> float:
+    """Seconds from now that a cache may hold the new values: longer, if their TTL was raised meanwhile."""
+    raised = ctx.saved.load("lowered", TtlRecord, step=RAISE_STEP)
+    return max(float(_new_ttl(record)), raised.waited_out - ctx.now() if raised is not None else 0.0)
 
 
 def _new_ttl(record: FlipRecord) -> int:

@@ -5,6 +5,7 @@
 | ZoneRecord | prepare.dns_zone | zone |
 | ProbeRecord | cutover.preflight | probe |
 | TtlRecord | cutover.lower_ttl, settle.raise_ttl | ttl |
+| TtlRecord | settle.raise_ttl, when it was taken back | lowered |
 | ProxyRecord | cutover.old_proxy | proxy |
 | FlipRecord | cutover.flip | flip |
 """
@@ -18,6 +19,7 @@ from wizard.dns.records import ChangeSet, RRset
 ZONE_STEP = "prepare.dns_zone"
 TTL_STEP = "cutover.lower_ttl"
 FLIP_STEP = "cutover.flip"
+RAISE_STEP = "settle.raise_ttl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,18 +125,22 @@ async def watch_over(
     return watch
 
 
-async def watch_back(ctx: Context, flip: FlipRecord, *, at: float | None = None) -> WatchView:
+async def watch_back(
+    ctx: Context, flip: FlipRecord, *, at: float | None = None, ttl: float = 0.0
+) -> WatchView:
     """Watch the way back until no cache can hold the new records any more, or all patience has ended.
 
-    `at`: when the old records were back at every authoritative server (now, if not given). For the flip's
-    undo: returns the last view, whose resolvers say who did not follow.
+    `at`: when the old records were back at every authoritative server (now, if not given). `ttl`: seconds
+    that caches may hold the new ones, where that is longer than their TTL of now. For the flip's undo:
+    returns the last view, whose resolvers say who did not follow.
     """
     from wizard.dns.watch_cell import PATIENCE
     from wizard.dns.watch_target import targets_of
 
     since = ctx.now() if at is None else at
     targets = targets_of(flip.changes.inverse())
-    ttl = float(max((target.old_ttl or 0 for target in targets), default=0) or ctx.config.dns.cutover_ttl)
+    own = float(max((target.old_ttl or 0 for target in targets), default=0) or ctx.config.dns.cutover_ttl)
+    ttl = max(ttl, own)
     watch = await watch_over(ctx, targets, since, ttl, returning=True)
     latest = since + ttl + PATIENCE + _BOUT
     try:

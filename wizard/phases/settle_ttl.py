@@ -12,7 +12,7 @@ from wizard.engine.plan import Change, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import cutover_authority as authority
 from wizard.phases.cutover_by_hand import asked
-from wizard.phases.cutover_records import TtlRecord
+from wizard.phases.cutover_records import RAISE_STEP, TtlRecord
 from wizard.phases.cutover_ttl import moving_sets, ttl_change, ttl_checks, with_ttl
 
 
@@ -26,7 +26,8 @@ class Facts:
 class RaiseTtl(Step[Facts]):
     """settle.raise_ttl"""
 
-    id = "settle.raise_ttl"
+    id = RAISE_STEP
+    keeps = ("lowered",)
     title = "Let caches remember again"
     phase = Phase.SETTLE
     needs = ("settle.renewal",)
@@ -48,12 +49,19 @@ class RaiseTtl(Step[Facts]):
 
     async def apply(self, change: Change, ctx: Context) -> None:
         one: RecordChange = change.payload
+        if change.key.startswith("restore.") and one.old is not None:
+            self._remember_raised(ctx, one.old.ttl)
         if one.old is not None:
             record = ctx.saved.load("ttl", TtlRecord) or TtlRecord((), 0)
             if change.key.startswith("ttl.") and all(one.key != f"{k.name}/{k.type}" for k in record.sets):
                 ctx.saved.save("ttl", replace(record, sets=(*record.sets, one.old), at=ctx.now()))
         await ctx.world.dns_provider.apply(ChangeSet(self.config.dns.zone, (one,), ctx.now()))
         await authority.until_all(ctx, [(one.name, one.type)], _served(one), "the raised TTL")
+
+    def _remember_raised(self, ctx: Context, ttl: int) -> None:
+        """Caches keep what they got under the raised TTL: a way back of the flip has to know until when."""
+        known = ctx.saved.load("lowered", TtlRecord) or TtlRecord((), 0)
+        ctx.saved.save("lowered", TtlRecord((), max(known.old_ttl, ttl), ctx.now()))
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         return await ttl_checks(ctx, self.config.names, "exactly", self.config.dns.ttl)

@@ -1,7 +1,8 @@
 """settle.<app>.zero_downtime: a redeploy, shot at all the while, and what visitors would have met.
 
-The temporary name goes before it: a stack's names are labels, which only a deployment takes away. It leads
-to the app without HTTPS, so it must not outlive the trial.
+The temporary name goes before it: it leads to the app without HTTPS, so it must not outlive the trial. A
+stack's is gone already, with the deployment that brought its production names (cutover.certificates): names
+are labels there, and taking one off recreates the containers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from wizard.engine.plan import NOTHING, Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import app_redeploy
 from wizard.phases import certificate_panel as panels
-from wizard.phases.apps_trial import TrialOver, TrialRecord
+from wizard.phases.apps_trial import TrialRecord, take_off, trial_over
 from wizard.phases.hosts import server_record
 
 if TYPE_CHECKING:
@@ -104,9 +105,7 @@ class ZeroDowntimeStep(Step[RedeployFacts]):
 
     async def apply(self, change: Change, ctx: Context) -> None:
         if change.key == "trial":
-            host = self._trial(ctx)
-            ctx.saved.save("trial_over", TrialOver(host, ctx.now()))
-            await panels.unserve(ctx, self.app, host)
+            await take_off(ctx, self.app, "trial_over")
             return
         record = await measure(ctx, self.app)
         ctx.saved.save("availability", record)
@@ -114,7 +113,7 @@ class ZeroDowntimeStep(Step[RedeployFacts]):
         ctx.output(f"{self.app.name}: {record.words}")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
-        over = ctx.saved.load("trial_over", TrialOver)
+        over = trial_over(ctx, self.app)
         return [self._measured(ctx), *((await self._gone(ctx, over.host),) if over else ())]
 
     async def _gone(self, ctx: Context, host: str) -> Check:

@@ -30,14 +30,10 @@ async def fetch(stage: Stage, source: str, address: str, asked: SiteRequest, bod
 async def _exchange(stage: Stage, source: str, address: str, asked: SiteRequest, body: bytes) -> SiteAnswer:
     secure = asked.scheme == "https"
     sock = await stage.internet.dial(source, address, 443 if secure else 80, timeout=3.0)
-    try:
-        context = _context(stage.acme.root_pem) if secure else None
-        reader, writer = await asyncio.open_connection(
-            sock=sock, ssl=context, server_hostname=asked.host if secure else None
-        )
-    except BaseException:
-        sock.close()
-        raise
+    context = _context(stage.acme.root_pem) if secure else None
+    reader, writer = await asyncio.open_connection(
+        sock=sock, ssl=context, server_hostname=asked.host if secure else None
+    )
     try:
         writer.write(_request(asked, body, source))
         head, _, content = (await reader.read(-1)).partition(b"\r\n\r\n")

@@ -157,13 +157,7 @@ async def _exchange(
     stage: Stage, address: str, port: int, host: str, tls: ssl.SSLContext | None, request: bytes
 ) -> bytes:
     sock = await stage.internet.dial(SOURCE, address, port, timeout=3.0)
-    try:
-        reader, writer = await asyncio.open_connection(
-            sock=sock, ssl=tls, server_hostname=host if tls else None
-        )
-    except BaseException:
-        sock.close()
-        raise
+    reader, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host if tls else None)
     try:
         writer.write(request)
         return await reader.read(-1)

@@ -113,12 +113,11 @@ class Stage:
         """Let `runner`'s application answer on an accepted socket, over TLS if a context is given."""
         assert runner.server is not None
         loop = asyncio.get_running_loop()
-        try:
+        # When the handshake fails, asyncio closes what it was given.
+        with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
             await loop.connect_accepted_socket(
                 runner.server, sock, ssl=tls, ssl_handshake_timeout=10 if tls else None
             )
-        except (OSError, ssl.SSLError, TimeoutError):
-            sock.close()
 
     def spawn(self, work: asyncio.Future[object] | object) -> asyncio.Task[object]:
         """Run a coroutine for as long as the world lasts."""

@@ -274,13 +274,9 @@ class Visitors:
 
     async def _exchange(self, wish: Wish, address: str) -> _Page:
         sock = await self.stage.internet.dial(wish.visitor.source, address, 443, timeout=3.0)
-        try:
-            reader, writer = await asyncio.open_connection(
-                sock=sock, ssl=self._context, server_hostname=wish.domain
-            )
-        except BaseException:
-            sock.close()
-            raise
+        reader, writer = await asyncio.open_connection(
+            sock=sock, ssl=self._context, server_hostname=wish.domain
+        )
         try:
             lines = [f"GET {wish.path} HTTP/1.1", f"Host: {wish.domain}", "Connection: close"]
             lines += [f"{name}: {value}" for name, value in wish.headers]
