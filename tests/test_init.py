@@ -110,14 +110,19 @@ async def test_what_was_written_passes_the_checks(tmp_path: Path) -> None:
 
 async def test_only_what_cannot_be_known_is_asked(tmp_path: Path) -> None:
     async with entered(tmp_path) as there:
-        script = Script({"init.email": "me@openmates.org", "init.name": "Open Mates"})
+        told = {"init.last_invoice": "31.40 USD", "init.old_host_monthly": "eighteen"}
+        script = Script({"init.email": "me@openmates.org", "init.name": "Open Mates", **told})
         made = await _interview(there, script=script)
-        assert set(script.asked) == {"init.email", "init.name", "init.compose_file"}
+        sums = ["init.last_invoice", "init.old_host_monthly"]
+        assert set(script.asked) == {"init.email", "init.name", "init.compose_file", *sums}
+        leaving = made.config.decommission
+        assert (leaving.last_invoice, leaving.old_host_monthly) == ("31.40 USD", "")
+        assert any("eighteen is no amount" in line for line in made.notes)
         assert made.config.project.email == "me@openmates.org"
         silent = Script()
         wishes = Wishes("mates", "me@openmates.org", old_host=EXAMPLE.old_host)
         made = await _interview(there, wishes, silent)
-        assert silent.asked == ["init.compose_file"] and made.config.project.name == "mates"
+        assert silent.asked == ["init.compose_file", *sums] and made.config.project.name == "mates"
 
 
 async def test_the_operator_s_choice_of_a_file_is_taken(tmp_path: Path) -> None:

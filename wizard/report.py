@@ -18,7 +18,7 @@ from wizard.engine.events import StepState
 from wizard.engine.plan import Money
 from wizard.engine.progress import Progress, decode
 from wizard.engine.step import Step
-from wizard.phases.costs import idle_addresses
+from wizard.phases.costs import assumptions, idle_addresses, yearly
 from wizard.records import PanelRecord, ServerRecord
 from wizard.report_runbook import Procedure, runbook
 
@@ -136,6 +136,9 @@ class Report:
     hosts: tuple[Host, ...]
     costs_before: tuple[str, ...]
     costs_after: tuple[str, ...]
+    yearly_before: str
+    yearly_after: str
+    assumptions: tuple[str, ...]
     final: tuple[Final, ...]
     procedures: tuple[Procedure, ...]
     tokens: tuple[Token, ...]
@@ -166,6 +169,9 @@ def gather(
         hosts=tuple(_hosts(config, progress)),
         costs_before=tuple(map(str, before)),
         costs_after=tuple(map(str, after)),
+        yearly_before=yearly(before),
+        yearly_after=yearly(after),
+        assumptions=assumptions(config, progress),
         final=_final(steps, chapters),
         procedures=runbook(config, progress.load_record),
         tokens=tokens(config),

@@ -8,6 +8,8 @@ from pathlib import Path
 from wizard.configfile import example
 from wizard.engine.progress import Progress, encode
 from wizard.phases import costs_of
+from wizard.phases.costs import assumptions, yearly
+from wizard.phases.prepare_vercel_records import VercelRecord, record_name
 from wizard.records import ServerRecord
 
 
@@ -27,3 +29,16 @@ def test_amounts_of_one_currency_are_added(tmp_path: Path) -> None:
     leaving = dataclasses.replace(config.decommission, last_invoice="20,50 EUR", old_host_monthly="9 EUR")
     costs = costs_of(dataclasses.replace(config, decommission=leaving), Progress(tmp_path / "p.toml"))
     assert [str(money) for money in costs.before] == ["29.50 EUR/month"]
+
+
+def test_a_year_is_told_beside_the_month_and_what_the_sums_rest_on(tmp_path: Path) -> None:
+    config, progress = example(), Progress(tmp_path / "progress.toml")
+    costs = costs_of(config, progress)
+    assert yearly(costs.before) == "240.00 USD + 215.88 EUR a year" and yearly(()) == ""
+    assert "last_invoice of the configuration" in assumptions(config, progress)[0]
+    record = VercelRecord("openmates-web", "prj", "", bill="31.40 USD")
+    progress.step("prepare.vercel").saved[record_name(config.vercel[0])] = encode(record)
+    assert "what its API billed" in assumptions(config, progress)[0]
+    unknown = dataclasses.replace(config.decommission, last_invoice="", old_host_monthly="")
+    told = assumptions(dataclasses.replace(config, decommission=unknown), Progress(tmp_path / "p.toml"))
+    assert sum("not known, so not counted" in line for line in told) == 2

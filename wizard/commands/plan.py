@@ -11,7 +11,7 @@ from wizard.commands.place import Place, opened
 from wizard.engine.events import jsonable
 from wizard.engine.plan import Failed, Kind, Money, Plan
 from wizard.errors import ExitCode
-from wizard.phases.costs import total
+from wizard.phases.costs import assumptions, total, yearly
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +27,11 @@ async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
         if options.json:
             for id, plan in chosen.items():
                 put_json({"event": "plan", "step": id, "title": titles[id], "plan": jsonable(plan)})
-            put_json({"event": "costs", "before": jsonable(before), "after": jsonable(after)})
+            sums = {"before": jsonable(before), "after": jsonable(after)}
+            put_json({"event": "costs", **sums, "assumptions": assumptions(place.config, place.progress)})
         else:
-            _print(chosen, titles, before, after)
+            _print(chosen, titles)
+            _print_costs(place, before, after)
     refused = any(isinstance(plan.hold, Failed) and plan.hold.refusal for plan in chosen.values())
     return ExitCode.FAILED if refused else ExitCode.DONE
 
@@ -38,21 +40,25 @@ def _chosen(step: str, wanted: str) -> bool:
     return not wanted or step == wanted or step.startswith(f"{wanted}.")
 
 
-def _print(
-    plans: dict[str, Plan], titles: dict[str, str], before: tuple[Money, ...], after: tuple[Money, ...]
-) -> None:
+def _print(plans: dict[str, Plan], titles: dict[str, str]) -> None:
     for id, plan in plans.items():
         say(f"{titles[id]}  ({id})")
         for line in plan_lines(plan):
             say(f"  {line}")
     if not plans:
         say("Nothing is left to do.")
+
+
+def _print_costs(place: Place, before: tuple[Money, ...], after: tuple[Money, ...]) -> None:
     say(f"Costs before: {_sum(before)}")
     say(f"Costs after:  {_sum(after)}")
+    for line in assumptions(place.config, place.progress):
+        say(f"  {line}")
 
 
 def _sum(amounts: tuple[Money, ...]) -> str:
-    return " + ".join(map(str, amounts)) or "not known yet"
+    monthly = " + ".join(map(str, amounts))
+    return f"{monthly}, {yearly(amounts)}" if monthly else "not known yet"
 
 
 def costs(place: Place, plans: dict[str, Plan]) -> tuple[tuple[Money, ...], tuple[Money, ...]]:

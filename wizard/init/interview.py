@@ -52,7 +52,21 @@ async def interview(world: World, wishes: Wishes, asker: Asker, notes: Notes) ->
         await zone.types(world, _SMALL_GB, fallback),
         await zone.types(world, max(_SMALL_GB, old.memory_gb if old else 0), fallback),
         zone.LOCATIONS,
+        await _amount(asker, "last_invoice", "What did Vercel bill last month? ", notes) if webs else "",
+        await _amount(asker, "old_host_monthly", "What does the old host cost a month? ", notes)
+        if stack
+        else "",
     )
+
+
+async def _amount(asker: Asker, key: str, words: str, notes: Notes) -> str:
+    """As ``20.00 USD``; "" when it is not known. No API tells it for sure, and it is only compared."""
+    why = "Like 20.00 USD; Enter if you do not know. It is compared with the costs after, nothing else."
+    answer = await text(asker, key, words, "", why)
+    if not answer or re.fullmatch(r"\d+([.,]\d{1,2})? [A-Z]{3}", answer):
+        return answer
+    notes.say(f"{answer} is no amount like 20.00 USD: write {key} under [decommission] yourself.")
+    return ""
 
 
 async def _name(wishes: Wishes, old: FoundHost | None, webs: tuple[Web, ...], asker: Asker) -> str:

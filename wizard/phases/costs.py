@@ -50,6 +50,10 @@ def idle_addresses(progress: Progress, server: str) -> tuple[AddressRecord, ...]
 
 def _vercel(config: Config, progress: Progress) -> tuple[str, ...]:
     """What each team was billed in the month before the move; the last invoice where no API tells."""
+    return _billed(config, progress) or (config.decommission.last_invoice,)
+
+
+def _billed(config: Config, progress: Progress) -> tuple[str, ...]:
     from wizard.phases.prepare_vercel_records import STEP, VercelRecord, record_name
 
     bills: dict[str, str] = {}
@@ -57,8 +61,38 @@ def _vercel(config: Config, progress: Progress) -> tuple[str, ...]:
         record = progress.load_record(STEP, record_name(project), VercelRecord)
         if record is not None and record.bill:
             bills[project.team] = record.bill
-    told = tuple(amount for bill in bills.values() for amount in bill.split(", "))
-    return told or (config.decommission.last_invoice,)
+    return tuple(amount for bill in bills.values() for amount in bill.split(", "))
+
+
+def yearly(amounts: Iterable[Money]) -> str:
+    """The same amounts for twelve months, e.g. ``240.00 USD + 120.00 EUR a year``; "" for none."""
+    shown = [f"{round(money.amount, 2) * 12:.2f} {money.currency}" for money in amounts]
+    return f"{' + '.join(shown)} a year" if shown else ""
+
+
+def assumptions(config: Config, progress: Progress) -> tuple[str, ...]:
+    """What the sums rest on, and what is in neither; each a sentence."""
+    told = []
+    if config.vercel:
+        billed = _billed(config, progress)
+        source = (
+            "what its API billed in the month before the look, seats and add-ons among it"
+            if billed
+            else "last_invoice of the configuration"
+        )
+        known = bool(billed) or bool(config.decommission.last_invoice)
+        unknown = "not known, so not counted: give last_invoice under [decommission]"
+        told.append(f"Vercel: {source if known else unknown}.")
+        told.append("What Vercel bills stays until its plan is ended; stores of other vendors go on.")
+    if config.old_host is not None:
+        known = bool(config.decommission.old_host_monthly)
+        source = "old_host_monthly of the configuration" if known else "not known, so not counted"
+        told.append(f"The old host: {source}; it is paid until you delete it.")
+    told.append(
+        "New hosts: Hetzner's own prices when they were asked, with tax, for full months; "
+        "traffic above what is included and stored backups in a bucket are not counted."
+    )
+    return (*told, "Currencies are not converted, and the time that you spend is counted nowhere.")
 
 
 def total(amounts: Iterable[Money]) -> tuple[Money, ...]:
