@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.entered import Entered, entered
+from wizard import configfile
+from wizard.allow_me import allow_me, new_rules
 from wizard.commands import allow_me as command
 from wizard.commands.options import Options
-from wizard.commands.place import Place
+from wizard.commands.place import Place, squeezed_in
+from wizard.engine import journal
+from wizard.engine.lock import locked
 from wizard.engine.progress import load
 from wizard.errors import ExitCode, UsageError, WizardError
 from wizard.phases.provision import naming, rules
+
+EXAMPLE = Path(configfile.__file__).with_name("example.toml")
 
 
 class Addresses:
@@ -31,10 +37,10 @@ async def _call(
     options = Options(None, folder / "progress.toml", as_json, True, False, False, False, None)
 
     @contextlib.asynccontextmanager
-    async def opened(options: Options) -> AsyncIterator[Place]:
+    async def squeezed_in(options: Options) -> AsyncIterator[Place]:
         yield Place(options, there.world.config, there.world, load(options.progress), None)
 
-    patch.setattr(command, "opened", opened)
+    patch.setattr(command, "squeezed_in", squeezed_in)
     return await command.run(options, Addresses(*addresses))  # type: ignore[arg-type]
 
 
@@ -91,3 +97,36 @@ async def test_before_there_is_a_firewall_or_a_server_a_way_on_is_named(
         with pytest.raises(UsageError, match="address is not known") as unknown:
             await _call(there, tmp_path, monkeypatch)
         assert "allow-me ADDRESS" in unknown.value.next
+
+
+async def test_a_wizard_that_works_is_no_reason_to_stay_locked_out(tmp_path: Path) -> None:
+    options = Options(EXAMPLE, tmp_path / "progress.toml", False, True, False, False, False, None)
+    with locked(options.progress):
+        async with squeezed_in(options) as place:
+            assert place.shared
+    async with squeezed_in(options) as place:
+        assert not place.shared
+
+
+async def test_beside_a_working_wizard_only_whole_lines_are_added_to_its_journal(tmp_path: Path) -> None:
+    async with entered(tmp_path) as there:
+        await _firewalls(there)
+        progress = load(tmp_path / "progress.toml")
+        theirs = journal.Journal(progress.journal_path)
+        theirs.write(0.0, journal.Entry.RUN, project="p")
+        with progress.journal_path.open("a") as file:
+            file.write('{"kind": "half of a line')
+        size = progress.journal_path.stat().st_size
+
+        await allow_me(there.world, there.world.config, progress, ("203.0.113.7",), shared=True)
+
+        assert progress.journal_path.stat().st_size > size, "what the other was writing is not cut off"
+        assert not progress.path.exists(), "the other one's file is not written"
+        results = [line.get("result") for line in journal.read(progress.journal_path)]
+        assert results.count("applied") == 2
+        theirs.close()
+
+
+def test_a_panel_s_port_that_was_closed_for_good_stays_closed() -> None:
+    present = (*rules.public_rules(), rules.panel_rule(("198.51.100.99/32",)))
+    assert rules.same(new_rules(present, ("203.0.113.7/32",), panel=False), rules.public_rules())

@@ -1,5 +1,7 @@
 """`allow-me`: lets an operator who has moved in again, by the Cloud Firewalls' API alone.
 
+What the hosts' own firewalls know follows over SSH where it still answers; nothing waits for that.
+
 The address is given, or seen by a host that still answers SSH (which is open to everybody by the rules of
 the document). It is never asked of a site on the internet.
 """
@@ -16,12 +18,13 @@ from wizard.engine.context import StepContext
 from wizard.engine.journal import Entry, Journal
 from wizard.engine.progress import Progress
 from wizard.errors import UsageError, WizardError
+from wizard.phases.firewall_host import let_in
 from wizard.phases.operator_address import seen_from
 from wizard.phases.provision import naming, rules
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner.models import Firewall, Rule
-    from wizard.config import Config
+    from wizard.config import Config, Server
     from wizard.world import World
 
 STEP = "allow-me"
@@ -45,30 +48,68 @@ async def allow_me(
     addresses: Sequence[str] = (),
     *,
     say: Callable[[str], None] | None = None,
+    shared: bool = False,
 ) -> tuple[Allowed, ...]:
     """Let `addresses` (or the one that the hosts see) reach the panels' port, and only them.
 
     Addresses of the same family that were let in before are taken out. SSH, HTTP and HTTPS are put back
-    if they are missing. Changes nothing but Cloud Firewalls that this migration made.
+    if they are missing. Changes nothing but firewalls that this migration made. `shared`: another wizard
+    works on the migration, so its progress file is only read.
 
     Raises UsageError when no address is known, and what the Hetzner client raises.
     """
     tell = say or (lambda line: None)
-    wished = _parsed(addresses) if addresses else await _seen(world, config, progress, tell)
-    firewalls = await _firewalls(world, config)
-    done: list[Allowed] = []
-    for firewall in firewalls:
-        after = new_rules(firewall.rules, wished)
-        changed = not rules.same(firewall.rules, after)
-        if changed:
-            await _set(world, progress, firewall, after)
-        tell(f"{firewall.name}: {', '.join(wished)} {'let in' if changed else 'was let in already'}")
-        done.append(Allowed(firewall.name, wished, rules.told(firewall.rules), rules.told(after), changed))
+    records = Journal(progress.journal_path, shared=shared)
+    try:
+        wished = _parsed(addresses) if addresses else await _seen(world, config, progress, records, tell)
+        done = [
+            await _let_in(world, records, firewall, wished, panel=not server.close_panel_port, tell=tell)
+            for server, firewall in await _firewalls(world, config)
+        ]
+        for server in config.servers:
+            ctx = StepContext(f"firewall.{server.name}.host", world, progress, records, Bus())
+            await _tell_host(ctx, server.name, wished, tell, keep=shared)
+    finally:
+        records.close()
     return tuple(done)
 
 
-def new_rules(present: Sequence[Rule], addresses: Sequence[str]) -> tuple[Rule, ...]:
-    """`present` with the panel's port for `addresses`; other families keep who they had."""
+async def _let_in(
+    world: World,
+    records: Journal,
+    firewall: Firewall,
+    wished: tuple[str, ...],
+    *,
+    panel: bool,
+    tell: Callable[[str], None],
+) -> Allowed:
+    after = new_rules(firewall.rules, wished, panel=panel)
+    changed = not rules.same(firewall.rules, after)
+    if changed:
+        await _set(world, records, firewall, after)
+    if panel:
+        tell(f"{firewall.name}: {', '.join(wished)} {'let in' if changed else 'was let in already'}")
+    else:
+        tell(f"{firewall.name}: its panel's port is closed for everybody; its domain leads to the panel")
+    return Allowed(firewall.name, wished, rules.told(firewall.rules), rules.told(after), changed)
+
+
+async def _tell_host(
+    ctx: StepContext, server: str, wished: Sequence[str], tell: Callable[[str], None], *, keep: bool
+) -> None:
+    """The layer behind: the Cloud Firewall alone does not open the panel's port."""
+    try:
+        if await let_in(ctx, server, wished, keep=keep):
+            tell(f"{server}: its own firewall lets {', '.join(wished)} in too")
+    except WizardError as error:
+        tell(f"{server}: its own firewall does not know you yet ({error.what}); say this again later")
+
+
+def new_rules(present: Sequence[Rule], addresses: Sequence[str], *, panel: bool = True) -> tuple[Rule, ...]:
+    """`present` with the panel's port for `addresses`; other families keep who they had.
+
+    Without `panel` that port is left closed for everybody.
+    """
     families = {ip_network(address).version for address in addresses}
     kept: list[Rule] = []
     others: list[str] = []
@@ -80,7 +121,7 @@ def new_rules(present: Sequence[Rule], addresses: Sequence[str]) -> tuple[Rule, 
     missing = [
         rule for rule in rules.public_rules() if not any(rules.same((rule,), (other,)) for other in kept)
     ]
-    return (*kept, *missing, rules.panel_rule((*addresses, *others)))
+    return (*kept, *missing, *((rules.panel_rule((*addresses, *others)),) if panel else ()))
 
 
 def _parsed(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -97,31 +138,27 @@ def _parsed(addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _seen(
-    world: World, config: Config, progress: Progress, tell: Callable[[str], None]
+    world: World, config: Config, progress: Progress, records: Journal, tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """As the first server that answers SSH sees us."""
-    records = Journal(progress.journal_path)
-    try:
-        ctx = StepContext(STEP, world, progress, records, Bus())
-        for server in config.servers:
-            try:
-                found = await seen_from(ctx, server.name)
-            except WizardError as error:
-                tell(f"{server.name} can't say where you come from: {error.what}")
-                continue
-            return tuple(rules.single(address) for address in found)
-    finally:
-        records.close()
+    ctx = StepContext(STEP, world, progress, records, Bus())
+    for server in config.servers:
+        try:
+            found = await seen_from(ctx, server.name)
+        except WizardError as error:
+            tell(f"{server.name} can't say where you come from: {error.what}")
+            continue
+        return tuple(rules.single(address) for address in found)
     raise UsageError(
         "Your address is not known: no server answers SSH from here",
         next="Give it: dokploy-wizard allow-me ADDRESS (your router or provider shows it).",
     )
 
 
-async def _firewalls(world: World, config: Config) -> tuple[Firewall, ...]:
+async def _firewalls(world: World, config: Config) -> tuple[tuple[Server, Firewall], ...]:
     found = await world.hetzner.firewalls(naming.selector(config))
-    wanted = {naming.firewall_name(config, server.name) for server in config.servers}
-    mine = tuple(firewall for firewall in found if firewall.name in wanted)
+    wanted = {naming.firewall_name(config, server.name): server for server in config.servers}
+    mine = tuple((wanted[firewall.name], firewall) for firewall in found if firewall.name in wanted)
     if not mine:
         raise WizardError(
             "There is no Cloud Firewall of this migration", next="Run provision first: dokploy-wizard run"
@@ -129,14 +166,10 @@ async def _firewalls(world: World, config: Config) -> tuple[Firewall, ...]:
     return mine
 
 
-async def _set(world: World, progress: Progress, firewall: Firewall, after: Sequence[Rule]) -> None:
+async def _set(world: World, records: Journal, firewall: Firewall, after: Sequence[Rule]) -> None:
     """Intent on disk, the change, its outcome on disk."""
-    records = Journal(progress.journal_path)
     told = {"step": STEP, "key": firewall.name}
-    try:
-        target = f"{rules.told(firewall.rules)} -> {rules.told(after)}"
-        records.write(world.clock.now(), Entry.INTENT, sync=True, **told, target=target)
-        await world.hetzner.set_rules(firewall.id, after)
-        records.write(world.clock.now(), Entry.OUTCOME, sync=True, **told, result="applied")
-    finally:
-        records.close()
+    target = f"{rules.told(firewall.rules)} -> {rules.told(after)}"
+    records.write(world.clock.now(), Entry.INTENT, sync=True, **told, target=target)
+    await world.hetzner.set_rules(firewall.id, after)
+    records.write(world.clock.now(), Entry.OUTCOME, sync=True, **told, result="applied")

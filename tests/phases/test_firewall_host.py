@@ -16,7 +16,7 @@ from wizard.engine.check import CheckState
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
 from wizard.net import Reach, probe
-from wizard.phases.firewall_host import HostFirewall
+from wizard.phases.firewall_host import Applied, HostFirewall, let_in
 from wizard.phases.firewall_isolation import Isolation
 from wizard.phases.firewall_ports import PortsClosed
 from wizard.rehearsal.hosts_state import Container
@@ -136,3 +136,31 @@ async def test_undo_takes_the_rules_away(scene: Scene) -> None:
     assert backend is not None
     assert len(plan.changes) == 1
     assert not backend.state.ufw.active and backend.state.nft is None and not backend.state.ufw.rules
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_a_moved_operator_takes_their_old_address_s_place_on_the_host_too(
+    scene: Scene, keep: bool
+) -> None:
+    await close_both(scene)
+    backend = scene.small.stage.hosts.get("backend")
+    assert backend is not None
+    internet, step = scene.small.stage.internet, host_step("backend")
+    before = scene.bench.context(step).saved.load("applied", Applied)
+    assert before is not None and internet.reach("198.51.100.99", backend.ipv4, 3000) is Reach.FILTERED
+
+    assert await let_in(scene.bench.context(step), "backend", ("198.51.100.99/32",), keep=keep)
+
+    assert internet.reach("198.51.100.99", backend.ipv4, 3000) is Reach.OPEN
+    assert internet.reach(before.admins[0], backend.ipv4, 3000) is Reach.FILTERED
+    after = scene.bench.context(step).saved.load("applied", Applied)
+    assert after is not None and (after == before) is keep
+    assert "198.51.100.99" in "".join(after.admins) or keep
+    assert {a for a in before.admins if ":" in a} <= set(after.admins), "IPv6 keeps who it had"
+    assert all(check.ok for check in await step.verify(scene.bench.context(step)))
+    assert not await let_in(scene.bench.context(step), "backend", ("198.51.100.99/32",), keep=keep)
+
+
+async def test_a_host_without_rules_of_ours_is_left_alone(scene: Scene) -> None:
+    context = scene.bench.context(host_step("backend"))
+    assert not await let_in(context, "backend", ("198.51.100.99/32",), keep=False)

@@ -1,4 +1,7 @@
-"""`allow-me [ADDRESS …]`: let this address reach the panels' port again, through Hetzner's API alone."""
+"""`allow-me [ADDRESS …]`: let this address reach the panels' port again, through Hetzner's API alone.
+
+It needs no lock: a wizard that works, or hangs, in another window is no reason to stay locked out.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 
 from wizard.commands.lines import put_json, say
 from wizard.commands.options import Options
-from wizard.commands.place import opened
+from wizard.commands.place import squeezed_in
 from wizard.errors import ExitCode
 
 
@@ -23,8 +26,10 @@ async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
     from wizard.allow_me import allow_me
 
     tell = (lambda line: None) if options.json else say
-    async with opened(options) as place:
-        done = await allow_me(place.world, place.config, place.progress, arguments.addresses, say=tell)
+    async with squeezed_in(options) as place:
+        done = await allow_me(
+            place.world, place.config, place.progress, arguments.addresses, say=tell, shared=place.shared
+        )
     if options.json:
         for one in done:
             put_json(

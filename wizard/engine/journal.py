@@ -31,25 +31,34 @@ class Entry(StrEnum):
 
 
 class Journal:
-    """Opened for appending; `read` may be called on any path."""
+    """Opened for appending; `read` may be called on any path.
 
-    def __init__(self, path: Path) -> None:
+    `shared`: another wizard may be writing meanwhile. A line goes to the file whole, so lines of two never
+    mix; a line without an end may be one that the other is about to finish, and is left alone.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+        if not shared:
+            _cut_torn_line(path)
+        self._file = open(path, "ab", buffering=0, opener=_private)  # noqa: SIM115
 
     def write(self, at: float, kind: Entry, *, sync: bool = False, **fields: Any) -> None:
         """Append a line; on disk when this returns if `sync`."""
         line = {"at": moment_text(at), "moment": round(at, 3), "kind": kind.value, **fields}
-        self._file.write(redact(json.dumps(line, ensure_ascii=False)) + "\n")
-        self._file.flush()
+        left = memoryview(f"{redact(json.dumps(line, ensure_ascii=False))}\n".encode(errors="replace"))
+        while left:
+            left = left[self._file.write(left) :]
         if sync:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

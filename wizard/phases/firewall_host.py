@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from wizard.config import Config, Server
@@ -271,6 +272,38 @@ async def _open(ctx: Context, host: HostClient) -> None:
             await host.run(commands.ufw("delete", *words), check=False)
     await host.run(commands.nft("delete", "table", "inet", "wizfw"), check=False)
     ctx.saved.drop("applied")
+
+
+async def let_in(ctx: Context, server: str, addresses: Sequence[str], *, keep: bool) -> bool:
+    """The panel's port for `addresses` (networks) in the place of those of their families; if it was news.
+
+    Nothing else changes, so nobody can be locked out by it. `ctx` is that of the host's firewall step.
+    `keep`: what was applied is somebody else's to write down, so ufw keeps the rules that it speaks of; the
+    table before it has the last word.
+    """
+    from wizard.clients import commands
+
+    applied = ctx.saved.load("applied", Applied)
+    if applied is None:
+        return False
+    nets = [ip_network(address) for address in addresses]
+    families = {net.version for net in nets}
+    admins = [str(net.network_address if net.num_addresses == 1 else net) for net in nets]
+    admins += [one for one in applied.admins if ip_network(one).version not in families]
+    host = await new_host(ctx, server)
+    wanted = rules.Wanted(applied.ssh_port, tuple(admins), applied.apart)
+    if await host.read(rules.NFT_FILE) == wanted.nft_text():
+        return False
+    for words in wanted.ufw_rules():
+        await host.run(commands.ufw(*words))
+    await host.run(commands.nft("-f", "-", stdin=wanted.nft_text()))
+    await host.upload(rules.NFT_FILE, wanted.nft_text(), 0o644)
+    if not keep:
+        ctx.saved.save("applied", replace(applied, admins=wanted.admins))
+        before = rules.Wanted(applied.ssh_port, applied.admins)
+        for words in set(before.ufw_rules()) - set(wanted.ufw_rules()):
+            await host.run(commands.ufw("delete", *words), check=False)
+    return True
 
 
 async def _persist(host: HostClient, wanted: rules.Wanted) -> None:
