@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from wizard import configfile
 from wizard.engine.progress import Progress, load
+from wizard.rehearsal import state as states
 from wizard.rehearsal.door import Wish, enter
+from wizard.rehearsal.state import WorldState
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 600.0
@@ -86,9 +92,33 @@ class Rehearsal:
             timeout=PATIENCE,
             check=False,
         )
-        assert "Traceback" not in done.stdout + done.stderr, done.stderr[-4000:]
-        objects = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return Ran(done.returncode, tuple(objects), done.stderr)
+        return _ran(done.returncode, done.stdout, done.stderr)
+
+    @contextlib.contextmanager
+    def disturbed(self, how: str, lines: int) -> Iterator[subprocess.Popen[str]]:
+        """A run to which something happens after its `lines`-th line in the journal (see `disturbed`)."""
+        words = self.words("run", "--yes", "--json")
+        command = [sys.executable, "-m", "tests.rehearsal.disturbed", how, str(lines), *words[3:]]
+        with self._said.open("w") as out, self._complained.open("w") as err:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, text=True)
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.wait()
+
+    def ended(self, process: subprocess.Popen[str]) -> Ran:
+        """How a disturbed run ended."""
+        code = process.wait(PATIENCE)
+        return _ran(code, self._said.read_text(), self._complained.read_text())
+
+    @property
+    def _said(self) -> Path:
+        return self.folder / "said.jsonl"
+
+    @property
+    def _complained(self) -> Path:
+        return self.folder / "complained.txt"
 
     def text(self, *command: str) -> str:
         """What a command prints that ends well."""
@@ -114,6 +144,22 @@ class Rehearsal:
         return asyncio.run(one())
 
     def end(self) -> None:
-        """The world's process ends with the test."""
-        if (self.progress.with_suffix(".world") / "world.json").exists():
+        """The world's process ends, and has kept everything when this returns."""
+        world = self.progress.with_suffix(".world")
+        if (world / "world.json").exists():
             self.ask("stop")
+            with FileLock(world / "world.lock", timeout=PATIENCE):
+                pass
+
+    def kept(self) -> WorldState:
+        """What the world remembers; it is ended first."""
+        self.end()
+        state = states.load(self.progress.with_suffix(".world") / "state")
+        assert state is not None
+        return state
+
+
+def _ran(code: int, said: str, complained: str) -> Ran:
+    assert "Traceback" not in said + complained, complained[-4000:]
+    objects = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    return Ran(code, tuple(objects), complained)
