@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.engine.outside import Before, Bench, Make
 from wizard.engine import progress
 from wizard.engine.check import CheckState
 from wizard.engine.events import ChangeStarted, Checked, RunEnded, StepChanged, StepState
+from wizard.engine.journal import open_intents
 from wizard.engine.operator import Unattended
 from wizard.engine.order import in_order
 from wizard.engine.plan import Change, Choice, Question
@@ -285,3 +287,41 @@ def test_a_circle_of_needs_is_a_fault(bench: Bench) -> None:
     ]
     with pytest.raises(WizardError, match="need each other"):
         in_order(circle)
+
+
+async def test_a_stop_ends_at_once_where_only_looked_on_and_the_next_run_looks_on_again(bench: Bench) -> None:
+    begun = asyncio.Event()
+
+    class Long(Make):
+        async def apply(self, change: Change, ctx: Context) -> None:
+            begun.set()
+            if not self.outside.made["tried"]:
+                self.outside.made["tried"] += 1
+                await ctx.until_stopped(asyncio.Event().wait())
+            await super().apply(change, ctx)
+
+    engine = bench.engine([Long(bench.outside, "prepare.long", ["panel"])])
+    run = asyncio.create_task(engine.run())
+    await begun.wait()
+    await engine.stop()
+    assert await asyncio.wait_for(run, 20) is Result.INTERRUPTED
+    assert bench.outside.things == set()
+    path = engine.progress.journal_path
+    assert open_intents(path) == {"prepare.long": ("make:panel",)}, "whether it will be made is not known yet"
+
+    assert await bench.engine([Long(bench.outside, "prepare.long", ["panel"])]).run() is Result.DONE
+    assert bench.outside.things == {"panel"} and open_intents(path) == {}
+
+
+async def test_what_is_looked_on_hands_back_its_result_and_its_errors(bench: Bench) -> None:
+    async def work(error: Exception | None) -> int:
+        if error:
+            raise error
+        return 3
+
+    class Looks(Make):
+        async def apply(self, change: Change, ctx: Context) -> None:
+            assert await ctx.until_stopped(work(None)) == 3
+            await ctx.until_stopped(work(WizardError("it went wrong")))
+
+    assert await bench.engine([Looks(bench.outside, "prepare.long", ["panel"])]).run() is Result.FAILED

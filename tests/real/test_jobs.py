@@ -13,13 +13,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.phases.context import Bench
 from tests.real import following
 from tests.real.sshd import AsRoot, Sshd, relocate_tools, serving
+from tests.rehearsal.hosts_stage import CONFIG
 from wizard import host_tools
 from wizard.clients import commands
 from wizard.clients.ssh import HostClient, SshClients, Target
 from wizard.clock import LiveClock
+from wizard.engine.context import StepContext
+from wizard.engine.step import Stopped
+from wizard.errors import WizardError
 from wizard.net import LiveNet
+from wizard.phases.jobs import run_job
+from wizard.secrets import FileSecrets
+from wizard.world import World
 
 pytestmark = pytest.mark.real
 
@@ -209,3 +217,27 @@ async def test_one_pool_holds_one_connection_for_a_login(sshd: Target) -> None:
     assert clients.host(sshd) is clients.host(sshd)
     assert await clients.host(sshd).connect() is await clients.host(sshd).connect()
     await clients.aclose()
+
+
+async def test_a_stop_leaves_an_installation_to_itself_and_the_next_run_goes_on(
+    sshd: Target, tmp_path: Path
+) -> None:
+    host, stopping = client(sshd), asyncio.Event()
+    bench = Bench(World(CONFIG, FileSecrets(tmp_path / "secrets.json")), tmp_path)
+    step = "provision.backend.panel"
+    first = StepContext(step, bench.world, bench.progress, bench.journal, bench.bus, stopping)
+    run = asyncio.create_task(run_job(first, host, "count", counting(150)))
+    while not any("line 20" in line for line in bench.lines):
+        await asyncio.sleep(0.01)
+    stopping.set()
+    with pytest.raises(Stopped):
+        await run
+    assert (await host.job_status("count")).state == "running"
+
+    with pytest.raises(WizardError, match="exit status 7"):
+        await run_job(bench.context(step), host, "count", counting(150))
+    await host.aclose()
+    bench.close()
+    whole = [f"line {n}" for n in range(1, 151)]
+    assert (tmp_path / "logs" / f"{step}.count.log").read_text().split("\n")[:-1] == whole
+    assert bench.lines == whole

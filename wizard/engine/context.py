@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from wizard.engine.events import Detail, Output
 from wizard.engine.files import write_atomically
 from wizard.engine.journal import Entry, Journal
 from wizard.engine.progress import Progress, encode
+from wizard.engine.step import Stopped
 from wizard.redact import redact
 from wizard.world import World
 
@@ -56,8 +58,17 @@ class Records:
 class StepContext:
     """The `Context` protocol of `wizard.engine.step`."""
 
-    def __init__(self, step: str, world: World, progress: Progress, journal: Journal, bus: Bus) -> None:
+    def __init__(
+        self,
+        step: str,
+        world: World,
+        progress: Progress,
+        journal: Journal,
+        bus: Bus,
+        stopping: asyncio.Event | None = None,
+    ) -> None:
         self.step = step
+        self._stopping = stopping or asyncio.Event()
         self.world = world
         self.saved = Records(step, progress, journal, world)
         self._progress = progress
@@ -91,6 +102,20 @@ class StepContext:
     def kept(self, name: str) -> str | None:
         path = self._progress.backups / name
         return path.read_text(encoding="utf-8") if path.exists() else None
+
+    async def until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Stopped
+        finally:
+            stop.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
 
     def transcript(self, name: str) -> Path:
         return self._progress.path.parent / "logs" / f"{self.step}.{name}.log"

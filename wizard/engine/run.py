@@ -17,11 +17,10 @@ from wizard.engine.operator import Operator
 from wizard.engine.order import needed_by, of_phase, ready
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
 from wizard.engine.progress import Progress
-from wizard.engine.step import Context, Phase, Step
+from wizard.engine.step import Context, Phase, Step, Stopped
 from wizard.engine.turn import (
     Declined,
     Desk,
-    Stopped,
     approve,
     ask,
     ask_until_settled,

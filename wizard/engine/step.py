@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -30,6 +30,10 @@ class Phase(StrEnum):
 
 
 T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The run is to end; a mutation that was under way has been finished, or goes on without us."""
 
 
 class SavedRecords(Protocol):
@@ -84,6 +88,13 @@ class Context(Protocol):
 
     def kept(self, name: str) -> str | None:
         """What stands in backups/ under `name`, read back from disk; None if nothing does."""
+        ...
+
+    async def until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """Look on at what goes on without us. Raises Stopped, and looks no longer, when the run is to end.
+
+        `work` changes nothing outside: it may be cancelled at any point and is taken up by the next run.
+        """
         ...
 
     def transcript(self, name: str) -> Path:

@@ -17,7 +17,7 @@ from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Output, Pl
 from wizard.engine.operator import Operator
 from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Wait
 from wizard.engine.progress import Progress
-from wizard.engine.step import Step
+from wizard.engine.step import Step, Stopped
 from wizard.engine.waiting import WaitingRoom
 from wizard.errors import UnreachableError, WizardError
 from wizard.redact import redact
@@ -37,10 +37,6 @@ _CHECK_NETWORK = "Check the network, then run again: it goes on from here."
 
 class Declined(Exception):
     """The operator did not approve the plan, or nobody was there to be asked."""
-
-
-class Stopped(Exception):
-    """The run is to end; the mutation that was under way has been finished."""
 
 
 @dataclass
@@ -67,7 +63,7 @@ class Desk:
         return self.world.clock.now()
 
     def context(self, step: Step[Any]) -> StepContext:
-        return StepContext(step.id, self.world, self.progress, self.journal, self.bus)
+        return StepContext(step.id, self.world, self.progress, self.journal, self.bus, self.stopping)
 
 
 async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = ()) -> Outcome:
@@ -189,6 +185,9 @@ async def make(step: Step[Any], change: Change, ctx: StepContext, desk: Desk) ->
     desk.bus.publish(ChangeStarted(desk.now(), step.id, change))
     try:
         await uninterrupted(step.apply(change, ctx))
+    except Stopped:
+        # It goes on without us: the intent stays open, and the next run looks on again.
+        raise
     except Exception as error:
         why = redact(str(error) or type(error).__name__)
         lost = isinstance(error, UnreachableError)

@@ -29,7 +29,8 @@ async def run_job(ctx: Context, host: HostClient, name: str, content: Script) ->
     """Start the job unless it runs or has succeeded already, show its log, and wait for its end.
 
     One that failed or was lost is put aside and begun anew. Raises WizardError with the last lines of
-    the log when it fails, UnreachableError when the host stays away (the job goes on there).
+    the log when it fails, UnreachableError when the host stays away and Stopped when the run is to end
+    (the job goes on there).
     """
     status = await host.job_status(name)
     if status.state == "lost" or (status.state == "done" and status.exit_status != 0):
@@ -39,7 +40,7 @@ async def run_job(ctx: Context, host: HostClient, name: str, content: Script) ->
         # The transcript is of another job of this name: of a machine that was replaced.
         _put_aside(ctx, name)
     await host.start_job(name, content)
-    tail = await _follow(ctx, host, name)
+    tail = await ctx.until_stopped(_follow(ctx, host, name))
     status = await host.job_status(name)
     if status.state == "done" and status.exit_status == 0:
         return
