@@ -96,8 +96,8 @@ def crons(found: Inventory, app: App) -> Iterator[Finding]:
     for path, schedule in crons_of(found):
         on = "" if found.project.crons_on else ", off at Vercel"
         how = (
-            "as a schedule of the panel that asks the path, in backups/; switch it off at Vercel first "
-            "(Settings, Cron Jobs), so that it never runs at both ends"
+            f"as a schedule of the panel that asks the path, made by apps.{app.name}.crons and off until "
+            "you have switched it off at Vercel: settle.crons asks, so that it never runs at both ends"
         )
         yield high(f"cron.{path}", f"cron {schedule} on {path}{on}", Fate.CARRIED, how)
 

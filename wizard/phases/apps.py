@@ -11,6 +11,7 @@ from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.phases.apps_cache import CacheStep
 from wizard.phases.apps_create import CreateStep
+from wizard.phases.apps_crons import CronsStep, from_vercel
 from wizard.phases.apps_deploy import DeployStep
 from wizard.phases.apps_environment import EnvironmentStep
 from wizard.phases.apps_healthy import HealthyStep
@@ -36,6 +37,8 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
         if redirected(config, app):
             found.append(RedirectsStep(config, app))
         found.append(RoutesStep(config, app))
+        if from_vercel(config, app):
+            found.append(CronsStep(config, app))
         if app.cache_service:
             found.append(CacheStep(config, app))
         found.append(WebhookStep(config, app))

@@ -156,6 +156,7 @@ def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], no
         git_type=project.git.type if project.git else "",
         git_repository=project.git.repository if project.git else "",
         crons=crons_of(found),
+        crons_on=project.crons_on,
         certificates=found.certificates,
         unreadable=tuple(one.label for one in found.variables if one.value is None and one.kind != "system"),
         files=tuple(name for name, _ in files),

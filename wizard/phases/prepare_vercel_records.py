@@ -36,6 +36,7 @@ class VercelRecord:
     git_type: str = ""
     git_repository: str = ""
     crons: tuple[tuple[str, str], ...] = ()
+    crons_on: bool = True
     certificates: tuple[tuple[str, float], ...] = ()
     unreadable: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

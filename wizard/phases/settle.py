@@ -8,6 +8,7 @@ from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.phases.settle_alerts import AlertsStep
 from wizard.phases.settle_backups import BackupsStep
+from wizard.phases.settle_crons import EnableCrons
 from wizard.phases.settle_document import DocumentStep, InformTeam
 from wizard.phases.settle_protection import Protection
 from wizard.phases.settle_renewal import RenewalStep
@@ -21,5 +22,7 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     found: list[Step[Any]] = [RenewalStep(config), RaiseTtl(config)]
     for app in config.apps:
         found += [ZeroDowntimeStep(config, app), RollbackStep(config, app)]
+    if config.vercel:
+        found.append(EnableCrons(config))
     found += [AlertsStep(config, server) for server in config.servers]
     return (*found, BackupsStep(config), Protection(config), DocumentStep(config), InformTeam(config))
