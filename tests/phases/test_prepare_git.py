@@ -124,6 +124,46 @@ def test_a_path_is_there_as_file_as_folder_and_by_pattern() -> None:
     assert len(dockerfiles.missing(found, "/", files)) == 5
 
 
+@pytest.mark.parametrize(
+    ("ignore", "left_out"),
+    [
+        ("", []),
+        ("# docs\n\n!\n", []),
+        ("docs\n", ["docs/x/y.md"]),
+        ("/docs/\n", ["docs/x/y.md"]),
+        ("**/*.md\n", ["docs/x/y.md", "top.md"]),
+        ("*.md\n", ["top.md"]),
+        ("*\n!src\n!package.json\n", ["docs/x/y.md", "top.md"]),
+        ("docs\n!docs/x\n", []),
+        ("src/[a-b].ts\n", ["src/a.ts"]),
+        ("./src/?.ts\n", ["src/a.ts"]),
+        ("src/[\n", []),
+    ],
+)
+def test_what_a_dockerignore_leaves_out_is_missing(ignore: str, left_out: list[str]) -> None:
+    files = ["package.json", "src/a.ts", "docs/x/y.md", "top.md"]
+    found = dockerfiles.Dockerfile(tuple(enumerate(files)), frozenset())
+
+    assert [path for _, path in dockerfiles.missing(found, "/", files, ignore)] == left_out
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "web/Dockerfile.dockerignore"])
+async def test_a_file_that_is_copied_but_kept_from_the_build_is_said(tmp_path: Path, name: str) -> None:
+    async with git_world(tmp_path) as there:
+        await there.git.push(SHOP, "main", {name: b"**/*.json\n"}, "Smaller builds")
+
+        turn = await _driven(there)
+
+        assert isinstance(turn.hold, Failed)
+        assert f"left out by {name}: package.json (line" in turn.hold.why
+        assert any("`!package.json`" in way for way in turn.hold.ways)
+
+
+@given(st.text(max_size=60), st.text(alphabet="ab/.*", min_size=1, max_size=20))
+def test_any_dockerignore_is_read_without_a_crash(ignore: str, path: str) -> None:
+    dockerfiles.missing(dockerfiles.read("COPY a b"), "/", [path], ignore)
+
+
 @given(st.text(alphabet="COPYADRG \\\n\"'[]<-=$#aE./", max_size=200))
 def test_any_text_is_read_without_a_crash(text: str) -> None:
     dockerfiles.missing(dockerfiles.read(text), "/", ["a"])

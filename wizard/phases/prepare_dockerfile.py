@@ -40,14 +40,53 @@ def read(text: str) -> Dockerfile:
     return Dockerfile(tuple(copied), frozenset(arguments))
 
 
-def missing(found: Dockerfile, context: str, files: Iterable[str]) -> tuple[tuple[int, str], ...]:
-    """What is taken from the context and isn't in it; `files` are paths from the repository's root."""
+def missing(
+    found: Dockerfile, context: str, files: Iterable[str], ignore: str = ""
+) -> tuple[tuple[int, str], ...]:
+    """What is taken from the context and isn't in it; `files` are paths from the repository's root.
+
+    `ignore` is the text of the context's .dockerignore: what it leaves out isn't there for the build.
+    """
     root = _clean(context)
     prefix = f"{root}/" if root else ""
+    kept = _Ignore(ignore)
     inside = [path.removeprefix(prefix) for path in files if path.startswith(prefix)]
+    inside = [path for path in inside if not kept.leaves_out(path)]
     folders = {"/".join(path.split("/")[:depth]) for path in inside for depth in range(path.count("/") + 1)}
     known = folders | set(inside) | {""}
     return tuple((line, path) for line, path in found.copied if not _there(_clean(path), known))
+
+
+class _Ignore:
+    """The patterns of a .dockerignore: the last one that fits a path, or a folder above it, decides."""
+
+    def __init__(self, text: str) -> None:
+        lines = (line.strip() for line in text.splitlines() if not line.startswith("#"))
+        self._rules = [
+            (not line.startswith("!"), _pattern(_clean(line.removeprefix("!").strip())))
+            for line in lines
+            if line.strip("!/ ")
+        ]
+
+    def leaves_out(self, path: str) -> bool:
+        parts = path.split("/")
+        above = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        fitting = [out for out, rule in self._rules if any(rule.fullmatch(one) for one in above)]
+        return bool(fitting) and fitting[-1]
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    r"""`*` and `?` stay within a folder's name, `**` goes through any number of folders, `\` escapes."""
+    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]|\\.|.", glob, re.DOTALL)
+    text = "".join(
+        signs.get(piece) or (piece if piece[0] == "[" and len(piece) > 2 else re.escape(piece[-1]))
+        for piece in pieces
+    )
+    try:
+        return re.compile(text, re.DOTALL)
+    except re.error:
+        return re.compile(re.escape(glob))
 
 
 def _there(path: str, known: set[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,13 +23,18 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class AppSource:
-    """What git has for an app; what could not be looked at is None. `text` is the Dockerfile's."""
+    """What git has for an app; what could not be looked at is None. `text` is the Dockerfile's.
+
+    `ignore` is the text of what keeps files from the build, `ignored_by` its path; both "" without one.
+    """
 
     app: App
     repository: Repository | None
     head: Head | None = None
     tree: Tree | None = None
     text: str | None = None
+    ignored_by: str = ""
+    ignore: str = ""
 
 
 class GitStep(Step[tuple[AppSource, ...]]):
@@ -79,10 +85,14 @@ async def look(ctx: Context, app: App) -> AppSource:
     if head is None:
         return AppSource(app, repository)
     tree = await client.tree(app.repository, head.sha)
-    text = None
-    if app.kind is AppKind.DOCKERFILE:
-        text = await client.read_file(app.repository, app.dockerfile, app.branch)
-    return AppSource(app, repository, head, tree, text)
+    if app.kind is not AppKind.DOCKERFILE:
+        return AppSource(app, repository, head, tree)
+    text = await client.read_file(app.repository, app.dockerfile, app.branch)
+    # Beside the Dockerfile and named after it, or at the top of the context: the first that is there counts.
+    named = (f"{app.dockerfile}.dockerignore", posixpath.join(app.context, ".dockerignore"))
+    path = next((one.strip("/") for one in named if one.strip("/") in tree.files), "")
+    ignore = await client.read_file(app.repository, path, app.branch) if path else None
+    return AppSource(app, repository, head, tree, text, path, ignore or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +171,14 @@ def _context(source: AppSource, found: dockerfiles.Dockerfile) -> Judgement:
     assert tree is not None
     name = f"{app.name}.context"
     statement = f"the build context {app.context} holds everything that {app.dockerfile} copies"
-    lost = dockerfiles.missing(found, app.context, tree.files)
+    lost = dockerfiles.missing(found, app.context, tree.files, source.ignore)
     if not tree.complete or not lost:
         cut = "" if tree.complete else "; the list of files was cut by the git host"
         return Judgement(name, statement, True, f"{len(found.copied)} paths are copied{cut}", "")
     shown = ", ".join(f"{path} (line {line})" for line, path in lost[:_SHOWN])
+    if dockerfiles.missing(found, app.context, tree.files) == ():
+        advice = f"{source.ignored_by} keeps it from the build: take it out, or add a line `!{lost[0][1]}`."
+        return Judgement(name, statement, False, f"left out by {source.ignored_by}: {shown}", advice)
     if dockerfiles.missing(found, "/", tree.files) == ():
         advice = 'Set `context = "/"`: seen from the root of the repository everything is there.'
     else:
