@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from wizard import voice
+from wizard.clients.uncut import finish
 from wizard.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -152,14 +152,3 @@ class Wire:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
-
-
-async def finish(work: Awaitable[T]) -> T:
-    """The result of `work`, which goes on to its end even if we are cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait((task,))
-        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from wizard.clients.git.errors import (
     missing_token,
     refusal,
 )
+from wizard.clients.uncut import finish
 from wizard.clock import Clock, moment_text
 from wizard.errors import UnreachableError, WizardError
 
@@ -246,14 +246,3 @@ def _more(headers: Mapping[str, str]) -> bool:
     if "x-next-page" in headers:
         return bool(headers["x-next-page"])
     return 'rel="next"' in headers.get("link", "")
-
-
-async def finish(work: Awaitable[T]) -> T:
-    """The result of `work`, which goes on to its end even if we are cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait((task,))
-        raise

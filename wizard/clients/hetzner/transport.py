@@ -17,6 +17,7 @@ import requests
 
 from wizard import voice
 from wizard.clients.hetzner import errors
+from wizard.clients.uncut import finish
 from wizard.clock import Clock
 from wizard.errors import CredentialError, UnreachableError, VendorError, WizardError
 
@@ -63,17 +64,6 @@ def clean_token(token: str | None) -> str:
             "Copy it again: letters and digits only, usually 64 of them.",
         )
     return text
-
-
-async def finish(work: Awaitable[T]) -> T:
-    """The result of `work`, which goes on to its end even if we are cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait((task,))
-        raise
 
 
 class Transport:

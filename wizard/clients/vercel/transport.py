@@ -6,12 +6,12 @@ never repeated: that is UnreachableError, and the caller looks first.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from wizard.clients.uncut import finish
 from wizard.clients.vercel import errors
 from wizard.clients.vercel.calls import Call, Paging
 from wizard.clients.vercel.guard import permit
@@ -32,17 +32,6 @@ PATIENCE = 900.0
 _PAGES = 200
 _PER_PAGE = 100
 _SECONDS = 30.0
-
-
-async def finish(work: Awaitable[T]) -> T:
-    """The result of `work`, which goes on to its end even if we are cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait((task,))
-        raise
 
 
 class Transport:
