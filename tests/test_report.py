@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from wizard.checklist_table import BOXES
+from wizard.config import DnsProviderName
 from wizard.configfile import example
+from wizard.dns.providers import cloudflare, rfc2136
 from wizard.dns.records import ChangeSet
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import StepState, jsonable
@@ -22,7 +25,7 @@ from wizard.engine.step import Context, Phase, Step
 from wizard.phases.cutover_records import FlipRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.redact import remember
-from wizard.report import Report, gather
+from wizard.report import Report, gather, tokens
 from wizard.report_render import Form, render
 
 CONFIG = example()
@@ -153,6 +156,20 @@ def test_tokens_are_named_and_never_shown(report: Report) -> None:
         "DOKPLOY_FRONTEND_API_KEY",
         "DOKPLOY_BACKEND_API_KEY",
     ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "named"),
+    [
+        (DnsProviderName.CLOUDFLARE, cloudflare.VENDOR.secret),
+        (DnsProviderName.RFC2136, rfc2136.SECRET),
+        (DnsProviderName.VERCEL, "VERCEL_TOKEN"),
+        (DnsProviderName.OTHER, "LEXICON_INWX_…"),
+    ],
+)
+def test_the_token_for_the_zone_is_among_those_to_revoke(provider: DnsProviderName, named: str) -> None:
+    dns = replace(CONFIG.dns, provider=provider, lexicon="inwx")
+    assert named in [token.name for token in tokens(replace(CONFIG, dns=dns, vercel=()))]
 
 
 @pytest.mark.parametrize("form", Form)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.config import App, AppKind, CachePolicy, Config
+from wizard.phases.apps_environment import EnvironmentRecord
+from wizard.phases.apps_redirects import RedirectsRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.report_runbook import Procedure, Recorded, runbook
 from wizard.templating import fill
@@ -37,6 +39,8 @@ class Deployment:
     panel_name: str
     build: str
     cache: str
+    variables: tuple[str, ...] = ()
+    redirects: int = 0
 
     @property
     def sentence(self) -> str:
@@ -113,7 +117,10 @@ def _deployment(app: App, recorded: Recorded) -> Deployment | None:
         else f"{app.dockerfile} with the context {app.context}, old and new side by side: no gap"
     )
     cache = f"{app.cache_service}: {_CACHE[app.cache_policy]}" if app.cache_service else ""
-    return Deployment(app, made.app_name, build, cache)
+    set_there = recorded(f"apps.{app.name}.environment", "environment", EnvironmentRecord)
+    names = (*set_there.names, *set_there.build_names) if set_there else ()
+    led = recorded(f"apps.{app.name}.redirects", "redirects", RedirectsRecord)
+    return Deployment(app, made.app_name, build, cache, names, len(led.regexes) if led else 0)
 
 
 def render(book: Handbook) -> str:

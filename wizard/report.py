@@ -11,7 +11,7 @@ from typing import Any
 
 from wizard.checklist import Answer, Kind, Verdict, judge
 from wizard.clock import moment_text
-from wizard.config import Config, GitHost
+from wizard.config import Config, DnsProviderName, GitHost
 from wizard.engine import journal
 from wizard.engine.check import Check
 from wizard.engine.events import StepState
@@ -196,8 +196,9 @@ def tokens(config: Config) -> tuple[Token, ...]:
         "HCLOUD_TOKEN", "Hetzner Cloud, read and write", "console.hetzner.cloud, Security, API tokens"
     )
     found = [hetzner]
-    if config.vercel:
+    if config.vercel or config.dns.provider is DnsProviderName.VERCEL:
         found.append(Token("VERCEL_TOKEN", "Vercel", "vercel.com/account/settings/tokens"))
+    found += _dns_tokens(config)
     hosts = {app.git_host for app in config.apps}
     if GitHost.GITHUB in hosts:
         found.append(Token("GITHUB_TOKEN", "GitHub", "github.com/settings/tokens"))
@@ -209,6 +210,19 @@ def tokens(config: Config) -> tuple[Token, ...]:
             Token(name, f"panel of {server.name}, made by the wizard", "the panel's Settings, Profile")
         )
     return tuple(found)
+
+
+def _dns_tokens(config: Config) -> list[Token]:
+    match config.dns.provider:
+        case DnsProviderName.CLOUDFLARE:
+            where = "dash.cloudflare.com/profile/api-tokens"
+            return [Token("CLOUDFLARE_TOKEN", f"DNS of {config.dns.zone}", where)]
+        case DnsProviderName.RFC2136:
+            return [Token("RFC2136_KEY", f"updates of {config.dns.zone}", "your name server's configuration")]
+        case DnsProviderName.OTHER:
+            name = f"LEXICON_{config.dns.lexicon.upper().replace('-', '_')}_…"
+            return [Token(name, f"DNS of {config.dns.zone}", f"the account at {config.dns.lexicon}")]
+    return []
 
 
 def _answered(step: str, check: Check) -> Answered:

@@ -151,6 +151,7 @@ def _names_back(config: Config) -> Procedure:
         "Only while the old side still serves (before decommission). Writes made since the move stay on the "
         "new hosts: they have to be carried back by hand.",
         (
+            *_awake(config),
             Action(
                 f"Put the old records of {', '.join(config.names)} back.",
                 "dokploy-wizard undo cutover.flip",
@@ -162,6 +163,20 @@ def _names_back(config: Config) -> Procedure:
             Action(
                 f"The complete old record sets are in backups/ beside the progress file; {old} serves again."
             ),
+        ),
+    )
+
+
+def _awake(config: Config) -> tuple[Action, ...]:
+    """A paused project answers 503: it has to serve before anybody is led there."""
+    if not config.vercel:
+        return ()
+    names = ", ".join(project.name for project in config.vercel)
+    return (
+        Action(
+            f"If {names} is paused at Vercel, or its domains are off it, take that back first; a deleted "
+            "project is no place to go back to.",
+            "dokploy-wizard undo decommission.domains && dokploy-wizard undo decommission.pause",
         ),
     )
 

@@ -40,6 +40,10 @@ class Repository:
     functions: tuple[str, ...] = ()
     middleware: str = ""
     packages: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
+    """Files of settings that name an address of vercel.app."""
+    next_config: tuple[str, ...] = ()
+    """What next.config says that Vercel does for it: redirects, rewrites, headers, images, standalone."""
 
 
 @dataclass(frozen=True, slots=True)

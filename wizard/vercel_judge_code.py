@@ -63,6 +63,11 @@ def files(found: Inventory, app: App) -> Iterator[Finding]:
     if not found.repository.known:
         how = "look for vercel.json, middleware and functions yourself"
         yield low("repository", f"{app.repository} could not be read", Fate.NEEDS_YOU, how)
+    if found.repository.mentions:
+        what = f"files that name an address of vercel.app: {', '.join(found.repository.mentions)}"
+        how = "that address dies with the project: change it, and search the code, of which only files of "
+        yield medium("code.vercel_app", what, Fate.NEEDS_YOU, f"{how}settings were read")
+    yield from _next(found)
     if file is None:
         return
     if file.redirects:
@@ -90,6 +95,23 @@ def files(found: Inventory, app: App) -> Iterator[Finding]:
     for one in file.settings:
         make, fate = (low, Fate.LOST) if one.lost else (ok, Fate.REPLACED)
         yield make(f"file.{one.key}", f"{one.key} of vercel.json", fate, one.becomes)
+
+
+def _next(found: Inventory) -> Iterator[Finding]:
+    """next.config goes with the application; what it leaves to Vercel does not."""
+    said = found.repository.next_config
+    if found.project.framework != "nextjs" or not said:
+        return
+    rules = [word for word in ("redirects", "rewrites", "headers", "images", "basePath") if word in said]
+    if rules:
+        how = "the application's own server does it anywhere"
+        yield ok("next.rules", f"{', '.join(rules)} of next.config", Fate.CARRIED, how)
+    if "standalone" not in said:
+        how = "without output: 'standalone' the Dockerfile must bring all of node_modules and run next start"
+        yield low("next.output", "next.config has no standalone output", Fate.NEEDS_YOU, how)
+    if "cacheHandler" not in said:
+        how = "rebuilt pages and images lie in .next/cache: give it a volume, or they are cold at each start"
+        yield low("next.cache", "next.config has no cache of its own", Fate.NEEDS_YOU, how)
 
 
 def crons(found: Inventory, app: App) -> Iterator[Finding]:

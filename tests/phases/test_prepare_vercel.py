@@ -383,3 +383,22 @@ def test_domains_that_lead_to_others_become_rules_of_the_proxy() -> None:
     (middleware,) = made["middlewares"].values()
     assert middleware["redirectRegex"]["replacement"] == "https://shop.example/${1}"
     assert traefik(rows[1:]) == ""
+
+
+async def test_settings_in_the_repository_that_leave_something_to_vercel_are_found(tmp_path: Path) -> None:
+    files = {
+        "web/next.config.mjs": b"export default { images: {}, async redirects() { return [] } }",
+        "web/.env.production": b"NEXTAUTH_URL=https://shop-web.vercel.app\n",
+        "web/src/config.ts": b"export const home = 'https://shop.example'\n",
+    }
+    async with vercel_world(tmp_path) as small:
+        small.project.document["framework"] = "nextjs"
+        await small.stage.git.push("owner/shop", "main", files, "settings")
+        _, record = await driven(small)
+        found = {one.key: one for one in record.findings}
+        assert found["code.vercel_app"].severity is Severity.MEDIUM
+        assert ".env.production" in found["code.vercel_app"].what
+        assert "config.ts" not in found["code.vercel_app"].what
+        assert found["next.rules"].what == "redirects, images of next.config"
+        assert found["next.output"].severity is found["next.cache"].severity is Severity.LOW
+        assert "NEXTAUTH_URL" not in written(tmp_path)
