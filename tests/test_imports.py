@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import subprocess
 import sys
@@ -49,8 +50,17 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(path: Path) -> set[str]:
-    return set(_imports(ast.parse(path.read_text()).body))
+@cache
+def imported(path: Path) -> frozenset[str]:
+    # Python counts the parser's depth once for all: a finaliser that parses while a file is being parsed
+    # makes it a SystemError (gh-106905), so nothing is collected meanwhile.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return frozenset(_imports(ast.parse(path.read_text()).body))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[str]:

@@ -54,7 +54,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A new host. `types` and `locations` are ranked wishes; `adopt` names an existing server instead."""
+    """A new host. `types` and `locations` are ranked wishes; `adopt` names an existing server instead.
+
+    `close_panel_port` takes the panel's port from everybody at the Cloud Firewall; on the host it stays, for
+    the wizard's tunnel. `optional`: that no app runs there is meant.
+    """
 
     name: str
     role: str

@@ -54,8 +54,9 @@ def _view(host: str, seen: Seen, label: int, width: int) -> Row:
     lines += [((f" {piece}", ""),) for piece in rest]
     if not seen.can_see:
         # Without IPv6 of its own a vantage sees nothing over it, which is no fault.
-        role = "dim" if view.path == "IPv6" else "warn"
-        text = "no answer at all from here, so this silence proves nothing"
+        role = "dim" if view.path == "IPv6" and not seen.unreached else "warn"
+        silent = "no answer at all from here, so this silence proves nothing"
+        text = f"nobody could look from here: {seen.unreached}" if seen.unreached else silent
         lines += [((f"   {piece}", role),) for piece in wrap(text, width - 4)]
     return Row(f"{host} {view.vantage} {view.path} {view.address}", tuple(lines), view.address)
 

@@ -19,6 +19,7 @@ from wizard.net import Reach, probe
 from wizard.phases.firewall_host import Applied, HostFirewall, let_in
 from wizard.phases.firewall_isolation import Isolation
 from wizard.phases.firewall_ports import PortsClosed
+from wizard.rehearsal.hosts_old import OLD_HOST
 from wizard.rehearsal.hosts_state import Container
 
 
@@ -106,6 +107,21 @@ async def test_a_vantage_that_sees_nothing_proves_nothing(scene: Scene) -> None:
 
     states = {check.name: check.state for check in checks}
     assert states["port_3000.old_host.ipv4"] is CheckState.UNKNOWN
+
+
+async def test_a_vantage_that_is_out_of_reach_is_said_so_and_the_others_are_asked(scene: Scene) -> None:
+    await close_both(scene)
+    old = scene.small.stage.hosts.get(OLD_HOST)
+    assert old is not None
+    old.state.running = False
+    await scene.small.world.ssh.aclose()
+
+    checks = await scene.bench.prove(PortsClosed(CONFIG.server("backend"), CONFIG))
+
+    unknown = [check for check in checks if check.state is CheckState.UNKNOWN]
+    assert {check.name for check in unknown} == {"ports.old_host.ipv4", "ports.old_host.ipv6"}
+    assert all(check.advice and check.evidence.seen for check in unknown)
+    assert all(check.ok for check in checks if check not in unknown)
 
 
 async def test_isolation_finds_a_secret_and_an_open_door(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from wizard.engine.run import Result, engine_for
 from wizard.engine.step import Phase, Step
 from wizard.phases import costs_of, provision
 from wizard.phases.provision.server import ServerStep
+from wizard.rehearsal import hetzner_servers
 from wizard.rehearsal.hetzner_servers import Servers
 from wizard.rehearsal.hetzner_state import EXPIRED_TOKEN, READ_ONLY_TOKEN, REHEARSAL_TOKEN, Document
 
@@ -143,6 +144,20 @@ async def test_nothing_to_be_had_keeps_one_address_lists_it_and_names_what_could
         assert {ip["location"]["name"] for ip in standing(small, "primary_ips")} == {"nbg1"}
         assert ended.told == billed(small) and sum(ended.told.values()) == 2
         assert any("one of these" in way and "gross" in way for way in ended.ways), ended.ways
+
+
+async def test_a_full_placement_group_is_called_by_its_name_and_costs_no_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hetzner_servers, "_MOST_IN_GROUP", 0)
+    base = config()
+    cfg = dataclasses.replace(base, network=dataclasses.replace(base.network, placement_group=True))
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        ended = await run(small, tmp_path, cfg)
+
+        assert "apart from the others" in ended.why("frontend.server")
+        assert any("placement_group = false" in way for way in ended.ways), ended.ways
+        assert standing(small, "servers") == [] and ended.told == billed(small)
 
 
 async def test_a_creation_that_hetzner_gives_up_leaves_no_torso_behind(tmp_path: Path) -> None:

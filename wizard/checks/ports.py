@@ -80,6 +80,8 @@ class Row:
 
     view: View
     cells: tuple[Cell, ...]
+    unreached: str = ""
+    """Why nobody could be asked to look from there; "" when somebody looked."""
 
     @property
     def can_see(self) -> bool:

@@ -115,7 +115,8 @@ class CloudFirewall(Step[CloudFacts]):
                     way_back=self.way_back,
                 )
             )
-        return Plan(tuple(changes))
+        shared = _shared(facts.operator) if changes and not self.server.close_panel_port else ""
+        return Plan(tuple(changes), (shared,) if shared else ())
 
     def _change(self, kind: Kind, key: str, before: str, wished: Sequence[Rule]) -> Change:
         return Change(
@@ -222,6 +223,17 @@ class CloudFirewall(Step[CloudFacts]):
             return Plan()
         restored = tuple(_restored(rule) for rule in before.rules)
         return Plan((self._change(Kind.UPDATE, "restore", "ours", restored),))
+
+
+def _shared(operator: Sequence[str]) -> str:
+    """What a server can't see: who else comes from the operator's address, and how long it will be theirs."""
+    if not operator:
+        return ""
+    return (
+        f"The panel's port is for {' and '.join(operator)}, as the server sees you. With a VPN, a jump host, "
+        "an office or a provider that shares addresses (CGNAT), all who share it may knock there too; if it "
+        "changes, `dokploy-wizard allow-me` lets you in again."
+    )
 
 
 def _saved(rule: Rule) -> SavedRule:

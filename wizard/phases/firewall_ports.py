@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wizard.checks import ports
 from wizard.checks.ports import PortMatrix, Row, Standing, View
@@ -11,6 +12,7 @@ from wizard.config import Config, Server
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.plan import Plan
 from wizard.engine.step import Context, Phase, Step
+from wizard.errors import UnreachableError
 from wizard.net import Reach, probe
 from wizard.phases.hosts import new_host, old_host, server_record
 from wizard.records import ServerRecord
@@ -100,9 +102,13 @@ async def _from_operator(ctx: Context, server: Server, view: View) -> list[Row]:
 async def _from_host(ctx: Context, server: Server, vantage: str, views: Sequence[View]) -> list[Row]:
     from wizard.clients import commands
 
-    host = await (old_host(ctx) if vantage == OLD else new_host(ctx, vantage))
     targets = tuple((view.address, port) for view in views for port in ports.ports())
-    said = await host.run(commands.probe(_SECONDS, targets))
+    try:
+        host = await (old_host(ctx) if vantage == OLD else new_host(ctx, vantage))
+        said = await host.run(commands.probe(_SECONDS, targets))
+    except UnreachableError as error:
+        # The other vantages are asked all the same; this one's answer stays unknown.
+        return [replace(_row(view, {}, server), unreached=error.what) for view in views]
     seen = ports.read_probe(said.stdout)
     rows = []
     for view in views:
@@ -120,13 +126,18 @@ def _checks(matrix: PortMatrix, row: Row) -> list[Check]:
     view = row.view
     where = f"{view.vantage} over {view.path}" if view.path != "private" else f"{view.vantage}, privately"
     name = f"{view.vantage.replace(' ', '_')}.{view.path.lower()}"
-    if not row.can_see and view.path == "IPv6":
+    if not row.can_see and view.path == "IPv6" and not row.unreached:
         # A vantage without IPv6 sees nothing; the others are asked instead.
         return []
     seen = ", ".join(f"{cell.port} {cell.seen}" for cell in row.cells)
     panel = next(cell for cell in row.cells if cell.name == "panel")
     others = [cell for cell in row.wrong if cell is not panel]
     may = "open to" if panel.expected is ports.Expected.OPEN else "closed to"
+    if row.unreached:
+        evidence = Evidence(row.unreached, view.vantage, matrix.at)
+        question = f"from {where} exactly the ports of {matrix.host} answer that should"
+        advice = f"See why {view.vantage} can't be reached over SSH, then run this step again."
+        return [Check(f"ports.{name}", question, CheckState.UNKNOWN, evidence, advice)]
     advice = "A timeout proves nothing without an answer beside it: see why port 443 does not answer."
     control = next(f"{cell.port} {cell.seen}" for cell in row.cells if cell.control)
     return [

@@ -16,6 +16,7 @@ from wizard.records import HostKeyRecord
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner import NewServer
+    from wizard.clients.hetzner.errors import PlacementError
     from wizard.clients.hetzner.models import CloudServer
 
 __all__ = ["create", "host_key_secret", "user_data"]
@@ -45,33 +46,44 @@ async def create(ctx: Context, config: Config, server: Server, choices: Sequence
     """The first of `choices` that Hetzner really has; each is tried once.
 
     An answer that was lost is no loss: the name is taken then, by us, and what is there is returned.
-    Raises CapacityError when none is left, LimitError and the others of the client at once.
+    Raises CapacityError when none is left, PlacementError when only the placement group is in the way: it
+    can be full, and to do without it is the operator's to say. LimitError and the client's others come at
+    once.
     """
-    from wizard.clients.hetzner.errors import CapacityError, LimitError
+    from wizard.clients.hetzner.errors import CapacityError, LimitError, PlacementError
 
     refused: list[str] = []
+    crowded: list[PlacementError] = []
     try:
         for choice, after in zip(choices, (*choices[1:], None), strict=True):
-            made = await _order(ctx, config, server, choice)
+            made = await _order(ctx, config, server, choice, crowded)
             if made is not None:
                 await _release_elsewhere(ctx, config, server, made.location)
                 return made
             refused.append(f"{choice.type} in {choice.location}")
             if after is not None:
                 ctx.output(f"Next choice: {after}")
+        if len(crowded) == len(refused):
+            # Not the machines are missing but room beside the others: another type would not help.
+            raise crowded[-1]
         raise CapacityError(
             f"Hetzner has none of the machines that are wished for {server.name}",
             f"tried: {', '.join(refused)}",
             " ".join(await nothing_to_order(ctx, server)),
         )
-    except (CapacityError, LimitError):
+    except (CapacityError, LimitError, PlacementError):
         # One address is kept for the next try; what it costs is in the report.
         await _release_elsewhere(ctx, config, server, choices[0].location)
         raise
 
 
-async def _order(ctx: Context, config: Config, server: Server, choice: Choice) -> CloudServer | None:
-    """The machine, or None when this choice can't be had; then nothing of it is left."""
+async def _order(
+    ctx: Context, config: Config, server: Server, choice: Choice, crowded: list[PlacementError]
+) -> CloudServer | None:
+    """The machine, or None when this choice can't be had; then nothing of it is left.
+
+    A refusal that is the placement group's goes into `crowded`.
+    """
     from wizard.clients.hetzner.errors import CapacityError, DeprecatedError, PlacementError, TakenError
 
     wish = await _wish(ctx, config, server, choice, apart=config.network.placement_group)
@@ -84,6 +96,8 @@ async def _order(ctx: Context, config: Config, server: Server, choice: Choice) -
         return found
     except (CapacityError, DeprecatedError, PlacementError) as error:
         ctx.output(f"{choice.type} in {choice.location} can't be had: {error.why}")
+        if isinstance(error, PlacementError):
+            crowded.append(error)
         # Refused after the call was accepted: a machine that never came to life holds name and addresses.
         torso = await _ours(ctx, config, server)
         if torso is not None and torso.status != "running":
