@@ -104,7 +104,7 @@ class Resources:
                 "primary IP limit exceeded",
                 {"limits": [{"name": "primary_ip_limit"}]},
             )
-        ip = self._next_ip(kind)
+        ip = self._next_ip(kind, name)
         return self._new(
             self.state.primary_ips,
             "primary_ip",
@@ -123,12 +123,17 @@ class Resources:
             },
         )
 
-    def _next_ip(self, kind: str) -> str:
+    def _next_ip(self, kind: str, name: str) -> str:
+        """Each server's addresses have numbers of their own, so that it does not matter who asks first."""
+        stage = self.standin.stage
+        order = [f"-{server.name}-" in f"-{name}-" for server in stage.config.servers]
+        whose = order.index(True) if True in order else len(order)
+        nth = stage.ledger.count("hetzner", "given", f"{kind} {whose}")
+        stage.ledger.record("hetzner", "given", f"{kind} {whose}")
+        number = whose + nth * (len(order) + 1)
         if kind == "ipv6":
-            self.state.ipv6_given += 1
-            return f"2001:db8:{self.state.ipv6_given:x}::/64"
-        self.state.ipv4_given += 1
-        return f"203.0.113.{self.state.ipv4_given}"
+            return f"2001:db8:{number + 1:x}::/64"
+        return f"203.0.113.{10 + number}"
 
     async def delete_primary_ip(self, request: web.Request) -> web.Response:
         row = self.standin.find(self.state.primary_ips, request)

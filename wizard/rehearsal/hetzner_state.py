@@ -46,8 +46,6 @@ class HetznerState:
     """Plain data. `scarce` are (type, location) that can't be had; limits are per project."""
 
     next_id: int = 4_000_000
-    ipv4_given: int = 9
-    ipv6_given: int = 0
     actions: dict[int, ActionState] = field(default_factory=dict)
     ssh_keys: Table = field(default_factory=dict)
     primary_ips: Table = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from typing import TYPE_CHECKING, Any
 
 from wizard.rehearsal.panels_procedures import load
@@ -71,8 +72,14 @@ class Panel:
     def new_id(self) -> str:
         return "".join(self.stage.random.choices(_ID_LETTERS, k=_ID_LENGTH))
 
-    def suffix(self) -> str:
-        return "".join(self.stage.random.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
+    def suffix(self, of: str = "") -> str:
+        """Without `of` from the world's dice; with it the same at the same seed, whoever draws first."""
+        dice = self.stage.random
+        if of:
+            earlier = self.stage.ledger.count("panel", "named", f"{self.name} {of}")
+            dice = random.Random(f"{self.stage.faults.seed}/{self.name}/{of}/{earlier}")
+            self.stage.ledger.record("panel", "named", f"{self.name} {of}")
+        return "".join(dice.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
 
     def record(self, act: str, thing: str, detail: str = "") -> None:
         self.stage.ledger.record("panel", act, thing, detail)

@@ -34,7 +34,7 @@ def create(panel: Panel, given: Row) -> Row:
     row: Row = {
         **dict.fromkeys(_COLUMNS),
         "name": given["name"],
-        "appName": f"{base}-{panel.suffix()}",
+        "appName": f"{base}-{panel.suffix(base)}",
         "description": given.get("description"),
         "environmentId": environment["environmentId"],
         "serverId": given.get("serverId"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,7 @@ def of_compose(panel: Panel, given: Row) -> list[Row]:
 @mutation("domain.generateDomain", "appName")
 def generate(panel: Panel, given: Row) -> str:
     base = re.sub(r"[^a-z0-9-]", "-", str(given["appName"]).lower()).strip("-")
-    tail = f"{panel.stage.random.getrandbits(24):06x}"
+    tail = hashlib.sha256(f"{panel.stage.faults.seed}/{base}".encode()).hexdigest()[:6]
     return f"{base}-{tail}-{panel.host.ipv4.replace('.', '-')}.sslip.io"
 
 
