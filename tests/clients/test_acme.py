@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from tests.rehearsal.small_stage import SmallWorld, small_world
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.checks.tls import alternative_names
 from wizard.clients.acme import ACCOUNT_KEY, AcmeClient, AcmeOrder, AcmeRefusal, new_key
 from wizard.errors import UnreachableError
@@ -30,25 +31,6 @@ class MemorySecrets:
         self.kept.pop(name, None)
 
 
-class StageTime:
-    """The Clock protocol on the stage's clock."""
-
-    def __init__(self, world: SmallWorld) -> None:
-        self._clock = world.stage.clock
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-
-    async def wait_until(self, moment: float) -> None:
-        await self._clock.leap(moment)
-
-    def real(self, seconds: float) -> float:
-        return max(0.3, seconds / self._clock.rate)
-
-
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[SmallWorld]:
     async with small_world(tmp_path) as world:
@@ -60,7 +42,7 @@ def client_of(world: SmallWorld, secrets: MemorySecrets, *, staging: bool = Fals
     return AcmeClient(
         acme.staging_url if staging else acme.directory_url,
         secrets=secrets,
-        clock=StageTime(world),
+        clock=WizardClock(world.stage.clock),
         email="admin@shop.example",
     )
 

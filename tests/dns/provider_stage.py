@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import example
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import DnsProviderName
 from wizard.dns.providers import DnsProvider
 from wizard.dns.providers.lexicon import LexiconProvider
@@ -111,7 +111,7 @@ async def provider_stage(
         for key, value in part.secrets.items():
             await secrets.put(key, value)
     endpoints = stage.dns.endpoints(Endpoints(hetzner=stage.hetzner.url, vercel=stage.vercel.url))
-    world = World(config, secrets, endpoints, LiveStageClock(clock))
+    world = World(config, secrets, endpoints, WizardClock(clock))
     provider: DnsProvider = world.dns_provider
     if name == "other":
         provider = LexiconProvider(

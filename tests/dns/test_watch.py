@@ -10,7 +10,7 @@ import pytest
 
 from tests.dns.servers import reply, serve
 from tests.dns.stage import DnsWorld, dns_world
-from tests.dns.stage_clock import WizardClock
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.dns.asking import Asker
 from wizard.dns.authority import AuthoritativeServer, servers_of, zone_of
 from wizard.dns.question import DnsClient

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.phases.context import Bench, Turn
-from tests.rehearsal.hosts_stage import LiveStageClock
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.net import GatewayNet
@@ -165,7 +165,7 @@ async def _entered(folder: Path, config: Config, speed: float) -> AsyncIterator[
             config=config,
             secrets=FileSecrets(made.folder / "secrets.json"),
             endpoints=endpoints,
-            clock=LiveStageClock(made.clock),
+            clock=WizardClock(made.clock),
             net=GatewayNet(endpoints.gateway, OPERATOR_V4),
             live=False,
         )

@@ -16,8 +16,8 @@ import pytest
 
 from tests.phases.context import Bench
 from tests.phases.panel_double import PanelDouble
-from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, Edge, example
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.clients.ssh import generate_key
 from wizard.config import Config, Cutover, DnsProviderName
 from wizard.endpoints import Endpoints
@@ -136,7 +136,7 @@ async def cutover_world(
         known |= getattr(part, "secrets", {})
     for name, value in known.items():
         await secrets.put(name, value)
-    live = World(config, secrets, endpoints, LiveStageClock(clock), GatewayNet(gateway, OPERATOR_V4))
+    live = World(config, secrets, endpoints, WizardClock(clock), GatewayNet(gateway, OPERATOR_V4))
     world = CutoverWorld(stage, Bench(live, folder), {})
     _furnish(world, login[1])
     _double_panels(world, patch)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.clients.test_acme import MemorySecrets, StageTime
+from tests.clients.test_acme import MemorySecrets
 from tests.phases.context import Bench
 from tests.phases.panel_double import PanelDouble
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, SmallWorld, small_world
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.checks.tls import look
 from wizard.config import Cutover
 from wizard.endpoints import Endpoints
@@ -50,7 +51,7 @@ async def stage_scene(world: SmallWorld, folder: Path, patch: pytest.MonkeyPatch
     secrets = MemorySecrets()
     acme = world.stage.acme
     endpoints = Endpoints(acme=acme.directory_url, acme_staging=acme.staging_url, trust=world.trust)
-    live = World(world.stage.config, secrets, endpoints, StageTime(world), world.net)
+    live = World(world.stage.config, secrets, endpoints, WizardClock(world.stage.clock), world.net)
     bench = Bench(live, folder)
     panels = {name: PanelDouble(world, name) for name in ADDRESSES}
     for name, address in ADDRESSES.items():

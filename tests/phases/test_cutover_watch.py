@@ -11,8 +11,8 @@ import pytest
 
 from tests.clients.test_acme import MemorySecrets
 from tests.dns.stage import DnsWorld, dns_world
-from tests.dns.stage_clock import WizardClock
 from tests.phases.context import Bench, Turn
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import Cutover
 from wizard.dns.records import ChangeSet, RecordChange, rrset
 from wizard.dns.view import Verdict, WatchView

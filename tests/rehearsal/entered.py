@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cattrs
 
-from tests.rehearsal.git_stage import WizardClock
+from tests.rehearsal.stage_clock import WizardClock
 from wizard import configfile
 from wizard.config import Config
 from wizard.endpoints import Endpoints

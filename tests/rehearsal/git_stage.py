@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.rehearsal.small_stage import example, small_world
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.clients.git import GitClient, GitClients
 from wizard.config import Config, GitHost
 from wizard.endpoints import Endpoints
-from wizard.rehearsal.clock import StageClock
 from wizard.rehearsal.git import GitStandin
 from wizard.rehearsal.git_state import RepositoryState
 from wizard.rehearsal.stage import Stage
@@ -29,25 +29,6 @@ def shop(*, host: GitHost = GitHost.GITHUB, private: bool = False) -> Config:
     api = replace(api, compose_file="deploy/docker-compose.prod.yml", cache_service="cache")
     apps = tuple(replace(app, git_host=host, private_repository=private) for app in (web, api))
     return replace(base, apps=apps)
-
-
-@dataclass(frozen=True)
-class WizardClock:
-    """The stage's clock as a wizard in the same process uses it."""
-
-    stage: StageClock
-
-    def now(self) -> float:
-        return self.stage.now()
-
-    async def sleep(self, seconds: float) -> None:
-        await self.stage.sleep(seconds)
-
-    async def wait_until(self, moment: float) -> None:
-        await self.stage.leap(moment)
-
-    def real(self, seconds: float) -> float:
-        return max(0.3, seconds / self.stage.rate)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.rehearsal.small_stage import OPERATOR, example
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import Config
 from wizard.endpoints import Endpoints
 from wizard.net import GatewayNet
@@ -63,16 +64,6 @@ class SmallDns:
         """No answer is lost here."""
 
 
-class StageClockForWizard(StageClock):
-    """The stage's clock as a wizard in the same process uses it."""
-
-    async def wait_until(self, moment: float) -> None:
-        await self.leap(moment)
-
-    def real(self, seconds: float) -> float:
-        return max(0.3, seconds / self.rate)
-
-
 @dataclass
 class HetznerWorld:
     stage: Stage
@@ -89,7 +80,7 @@ async def hetzner_world(
     config: Config | None = None,
     token: str = REHEARSAL_TOKEN,
 ) -> AsyncIterator[HetznerWorld]:
-    clock = StageClockForWizard(ClockFile(folder / "clock", create=True), 1_790_000_000.0, speed)
+    clock = StageClock(ClockFile(folder / "clock", create=True), 1_790_000_000.0, speed)
     config = config or example()
     stage = Stage(
         config=config,
@@ -112,7 +103,7 @@ async def hetzner_world(
     if token:
         await secrets.put("HCLOUD_TOKEN", token)
     endpoints = Endpoints(hetzner=stage.hetzner.url, gateway=gateway)
-    world = World(config, secrets, endpoints, clock, GatewayNet(gateway, OPERATOR), live=False)
+    world = World(config, secrets, endpoints, WizardClock(clock), GatewayNet(gateway, OPERATOR), live=False)
     try:
         yield HetznerWorld(stage, world, dns.one)
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.clients.ssh import generate_key
 from wizard.config import (
     App,
@@ -61,25 +62,6 @@ CONFIG = Config(
     old_host=OldHost("198.51.100.20", directory="/opt/shop"),
     vercel=(VercelProject("shop-web", "web"),),
 )
-
-
-class LiveStageClock:
-    """The stage's clock as a wizard's (the Clock protocol)."""
-
-    def __init__(self, clock: StageClock) -> None:
-        self._clock = clock
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-
-    async def wait_until(self, moment: float) -> None:
-        await self._clock.leap(moment)
-
-    def real(self, seconds: float) -> float:
-        return max(0.3, seconds / self._clock.rate)
 
 
 class Panels:
@@ -145,7 +127,7 @@ async def hosts_world(
         config,
         secrets,
         Endpoints(known_hosts=str(folder / "known_hosts")),
-        LiveStageClock(clock),
+        WizardClock(clock),
         GatewayNet(gateway, OPERATOR_V4),
     )
     try:

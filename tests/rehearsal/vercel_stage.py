@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.phases.context import Bench
-from tests.rehearsal.hosts_stage import LiveStageClock
 from tests.rehearsal.small_stage import NEW_API, NEW_WEB, OLD, example
+from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import Config, Decommission, VercelProject
 from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.endpoints import Endpoints
@@ -151,7 +151,7 @@ async def vercel_world(
         )
     )
     net = GatewayNet(gateway, OPERATOR_V4)
-    world = World(config, secrets, endpoints, LiveStageClock(clock), net, live=False)
+    world = World(config, secrets, endpoints, WizardClock(clock), net, live=False)
     bench = Bench(world, folder)
     for name, address in ADDRESSES.items():
         record = ServerRecord(name, 1, "cx23", "fsn1", address)
