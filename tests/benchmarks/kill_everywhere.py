@@ -1,8 +1,8 @@
-"""Killed after every synced journal line, then gone on with: `python -m tests.benchmarks.kill_everywhere`.
+"""Killed after each synced journal line, then gone on with: `python -m tests.benchmarks.kill_everywhere [N]`.
 
-One migration in as many runs as there are such lines. Each run is killed the instant after its first new one;
-where it stopped at the same line as the run before, at the one after it. In the end the same things must
-exist as after an undisturbed run, and nothing twice.
+One migration in as many runs as there are such lines (with N: after every N-th of them). Each run is killed
+the instant after the first line that no run before it wrote. In the end the same things must exist as after
+an undisturbed run, and nothing twice.
 """
 
 from __future__ import annotations
@@ -10,35 +10,26 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import Any
 
 from tests.rehearsal.whole import Rehearsal
-from wizard.engine import journal
 
 _MOST = 3000
-_OPENING = 1
-"""The line with which every run begins."""
-
-
-def last_line(path: Path) -> tuple[Any, ...]:
-    """What the last line is about, without its moment."""
-    *_, entry = journal.read(path)
-    return tuple(str(entry.get(name, "")) for name in ("kind", "step", "key", "name", "question", "result"))
 
 
 def main() -> None:
+    stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         undisturbed, killed = Rehearsal(Path(first)), Rehearsal(Path(second))
+        seen, began = Path(second) / "seen.txt", time.monotonic()
         try:
             assert undisturbed.run().code == 0
             wanted = undisturbed.ask("summary")["standing"]
-            kills, more = 0, 1
-            before: tuple[Any, ...] = ()
-            while killed.killed(_OPENING + more, what="synced") == -signal.SIGKILL:
+            undisturbed.end()
+            kills = 0
+            while killed.killed(stride, what=str(seen)) == -signal.SIGKILL:
                 kills += 1
-                here = last_line(killed.journal)
-                more, before = (more + 1 if here == before else 1), here
                 assert kills < _MOST
             last = killed.run()
             found = killed.ask("summary")
@@ -47,8 +38,8 @@ def main() -> None:
             killed.end()
     print(f"killed {kills} times; then exit {last.code}, {last.summary['steps']['done']} steps done")
     print(f"made twice: {len(found['duplicates'])}; same things exist: {found['standing'] == wanted}")
-    print(f"visitors: {found['visitors']}")
-    sys.exit(0 if found["standing"] == wanted and not found["duplicates"] else 1)
+    print(f"visitors: {found['visitors']}; {time.monotonic() - began:.0f} s")
+    sys.exit(0 if found["standing"] == wanted and not found["duplicates"] and not last.code else 1)
 
 
 if __name__ == "__main__":
