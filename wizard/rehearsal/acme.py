@@ -185,8 +185,11 @@ class CertificateAuthority:
         if known is None and not wish.get("termsOfServiceAgreed"):
             raise AcmeProblem("userActionRequired", "The terms of service must be agreed to", 403)
         if known is None:
-            self.state.accounts[account_id] = Account(account_id, signed.jwk, list(wish.get("contact", [])))
-            self.stage.ledger.record(self.system, "create", f"account {account_id}")
+            contact = list(wish.get("contact", []))
+            self.state.accounts[account_id] = Account(account_id, signed.jwk, contact)
+            # By its person and not by its key: a second key of the same operator is a second account.
+            whose = ", ".join(contact) or account_id
+            self.stage.ledger.record(self.system, "create", f"account {whose}")
         location = self._url(request, f"account/{account_id}")
         return self._answer(
             request,
