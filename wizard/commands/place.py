@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wizard import configfile, phases
 from wizard.commands.options import Options
-from wizard.config import Config
+from wizard.config import Config, DnsProviderName
 from wizard.engine.bus import Bus
 from wizard.engine.lock import locked
 from wizard.engine.operator import Operator, Unattended
@@ -44,6 +44,8 @@ class Place:
         """The engine over this migration's steps. Without an operator nothing is approved."""
         steps = phases.steps(self.config)
         reader = operator or Unattended(yes=False)
+        if self.door is not None and self.config.dns.provider is DnsProviderName.MANUAL:
+            reader = self.door.with_hands(reader)
         async with engine_for(steps, self.world, self.progress, reader, bus) as engine:
             yield engine
 

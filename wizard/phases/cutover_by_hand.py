@@ -5,17 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from wizard.dns.providers.manual import to_type
 from wizard.dns.records import RecordChange
 from wizard.engine.plan import Ask, Choice, Question
 
 _BEGIN = "begin"
-
-
-def lines(changes: Sequence[RecordChange]) -> tuple[str, ...]:
-    """One line a record set, before and after, in the order in which they are to be typed."""
-    return tuple(
-        f"{one.name}  {one.type}  {one.old or 'nothing'}  →  {one.new or 'delete it'}" for one in changes
-    )
 
 
 def asked(
@@ -24,7 +18,7 @@ def asked(
     """The question that shows what to type; None when it was answered or somebody else edits."""
     if not by_hand or not changes:
         return None
-    told = "\n".join(lines(changes))
+    told = "\n".join(to_type(changes))
     digest = hashlib.sha256(told.encode()).hexdigest()[:8]
     identity = f"{step}/by-hand/{digest}"
     if answers.get(identity) == _BEGIN:

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wizard.config import Config
+from wizard.config import Config, DnsProviderName
 from wizard.dns.view import Visitors
 from wizard.endpoints import Endpoints, SocketAddress
+from wizard.engine.operator import Operator
 from wizard.errors import UsageError, WizardError
 from wizard.net import GatewayNet
 from wizard.rehearsal.clock import RehearsalClock, ask
@@ -52,6 +53,12 @@ class Door:
     world: World
     control: SocketAddress
     folder: Path
+
+    def with_hands(self, operator: Operator) -> Operator:
+        """Somebody who also types into the zone what a question asks for."""
+        from wizard.rehearsal.dns_hand import WithHands
+
+        return WithHands(operator, self.control)
 
     async def summary(self) -> dict[str, Any]:
         """Ledger and visitors: duplicates, visitors {requests, failed}, simulated_s."""
@@ -95,6 +102,10 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
         traffic=partial(_visitors, control),
         live=False,
     )
+    if config.dns.provider is DnsProviderName.MANUAL:
+        from wizard.rehearsal.dns_hand import TypedZone
+
+        world.dns_provider = TypedZone(world, control)
     try:
         yield Door(world, control, folder)
     finally:

@@ -17,6 +17,7 @@ from wizard.endpoints import Endpoints, SocketAddress
 from wizard.rehearsal import state as states
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.control import Control
+from wizard.rehearsal.dns_hand import Typist
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import MADE
@@ -70,8 +71,15 @@ class RehearsalWorld:
             ports=self.state.ports,
         )
         self.control = Control(
-            {"ping": self._ping, "leap": self._leap, "summary": self._summary, "stop": self._stop}
+            {
+                "ping": self._ping,
+                "leap": self._leap,
+                "summary": self._summary,
+                "stop": self._stop,
+                "type": self._type,
+            }
         )
+        self.typist = Typist(self.stage)
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -169,6 +177,10 @@ class RehearsalWorld:
     async def _leap(self, request: dict[str, Any]) -> dict[str, Any]:
         await self.clock.leap(float(request["until"]))
         return {"now": self.clock.now()}
+
+    async def _type(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.typist.begin([str(line) for line in request["lines"]])
+        return {}
 
     async def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
         self.end()

@@ -67,7 +67,7 @@ class ManualProvider:
                     + (f"; done: {', '.join(f'{one.name} {one.type}' for one in done)}" if done else ""),
                     "Make the missing edits where the zone is kept, then run again.",
                 )
-            state = ", ".join(f"{one.name} {one.type}" for one in left)
+            state = "; ".join(to_type(left))
             if state != told:
                 from wizard import voice
 
@@ -123,6 +123,13 @@ class ManualProvider:
         name = f"{secrets.token_hex(8)}.{self._zone}"
         found = [await self._ask(servers[0], name, kind) for kind in ("A", "AAAA", "CNAME")]
         return [rrset(f"*.{self._zone}", one.type, one.ttl, one.values) for one in found if one is not None]
+
+
+def to_type(changes: Sequence[RecordChange]) -> tuple[str, ...]:
+    """One line a record set, before and after, in the order in which they are to be typed. Pure."""
+    return tuple(
+        f"{one.name}  {one.type}  {one.old or 'nothing'}  →  {one.new or 'delete it'}" for one in changes
+    )
 
 
 def missing(change: RecordChange, live: RRset | None) -> str:
