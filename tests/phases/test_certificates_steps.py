@@ -19,7 +19,7 @@ from wizard.config import Cutover
 from wizard.endpoints import Endpoints
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Wait
-from wizard.phases import certificate_panel, dns01
+from wizard.phases import certificate_panel, dns01, http01
 from wizard.phases.apps_parity import CorsStep, RoutesStep
 from wizard.phases.certificate_records import CertificateRecord, FailureLedger
 from wizard.phases.cutover_certificates import CertificatesStep
@@ -86,6 +86,11 @@ async def stage_scene(world: SmallWorld, folder: Path, patch: pytest.MonkeyPatch
     patch.setattr("wizard.phases.app_redeploy.calls", calls)
     for function in (publish, remove, forbidden, ability):
         patch.setattr(dns01, function.__name__, function, raising=False)
+
+    async def no_old_host(ctx: Any, names: Any) -> dns01.Ability:
+        return dns01.Ability(False, "no old host answers")
+
+    patch.setattr(http01, "ability", no_old_host)
     return Scene(world, bench, panels, secrets, patch)
 
 

@@ -49,6 +49,10 @@ class Edge:
     def redirect(self, domain: str) -> str:
         return self.redirects.get(domain, "")
 
+    def path_redirect(self, domain: str, path: str) -> tuple[str, int] | None:
+        """No path is led elsewhere here."""
+        return None
+
 
 def example() -> Config:
     web = App(

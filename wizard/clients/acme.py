@@ -47,12 +47,23 @@ class TxtRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofPage:
+    """What ``http://name`` must answer at `path` (RFC 8555 §8.3)."""
+
+    name: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AcmeOrder:
-    """An order as it can be saved: no secret in it. `records` is empty when all was proved before."""
+    """An order as it can be saved: no secret in it. Proved by `records` or by `pages`, never by both;
+    neither is there when all was proved before."""
 
     url: str
     names: tuple[str, ...]
     records: tuple[TxtRecord, ...]
+    pages: tuple[ProofPage, ...] = ()
 
 
 class AcmeRefusal(VendorError):
@@ -75,7 +86,7 @@ def _advice(code: str) -> str:
     return {
         "rateLimited": "Wait until the limit has passed; an order before that is refused again.",
         "caa": "Add a CAA record that allows letsencrypt.org, or remove the one that does not.",
-        "unauthorized": "Look at the TXT records on every authoritative name server.",
+        "unauthorized": "Look at the TXT records on every name server, or at the page on the old host.",
         "dns": "Look at the zone's delegation: the authority could not ask its name servers.",
         "externalAccountRequired": "This authority wants an account of its own; choose Let's Encrypt.",
     }.get(code, "Try again later; nothing has changed for visitors.")
@@ -121,19 +132,26 @@ class AcmeClient:
         self._client: ClientV2 | None = None
         self._key: JWKEC | None = None
 
-    async def order(self, names: tuple[str, ...], key_pem: str) -> AcmeOrder:
-        """Order a certificate and learn what to publish. Raises AcmeRefusal, UnreachableError."""
+    async def order(self, names: tuple[str, ...], key_pem: str, *, by_http: bool = False) -> AcmeOrder:
+        """Order a certificate and learn what to publish: records, or `by_http` pages.
+
+        Raises AcmeRefusal, UnreachableError.
+        """
         client, key = await self._ready()
         made = await self._call(lambda: client.new_order(signing_request(names, key_pem)), names)
         values: dict[str, set[str]] = {}
+        pages: list[ProofPage] = []
         for item in made.authorizations:
             if item.body.status == messages.STATUS_VALID:
                 continue
-            challenge = _dns_challenge(item.body)
-            record = challenges.DNS01.LABEL + "." + item.body.identifier.value
-            values.setdefault(record, set()).add(challenge.chall.validation(key))
+            proof = _challenge(item.body, by_http=by_http).chall
+            name, text = item.body.identifier.value, proof.validation(key)
+            if by_http:
+                pages.append(ProofPage(name, proof.path, text))
+            else:
+                values.setdefault(f"{challenges.DNS01.LABEL}.{name}", set()).add(text)
         records = tuple(TxtRecord(name, tuple(sorted(found))) for name, found in sorted(values.items()))
-        return AcmeOrder(str(made.uri), names, records)
+        return AcmeOrder(str(made.uri), names, records, tuple(pages))
 
     async def complete(self, order: AcmeOrder, key_pem: str) -> str:
         """Let the authority look, finalize, and return the chain (PEM, leaf first).
@@ -159,7 +177,7 @@ class AcmeClient:
         for url in body.authorizations:
             item = await self._read_authorization(client, url, order.names)
             if item.status == messages.STATUS_PENDING:
-                challenge = _dns_challenge(item)
+                challenge = _challenge(item, by_http=bool(order.pages))
                 answer = challenge.chall.response(key)
                 await self._call(partial(self._post, client, challenge.uri, answer), order.names)
         failed: list[tuple[str, str, str]] = []
@@ -264,12 +282,13 @@ class AcmeClient:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _dns_challenge(item: messages.Authorization) -> messages.ChallengeBody:
+def _challenge(item: messages.Authorization, *, by_http: bool) -> messages.ChallengeBody:
+    wanted = challenges.HTTP01 if by_http else challenges.DNS01
     for challenge in item.challenges:
-        if isinstance(challenge.chall, challenges.DNS01):
+        if isinstance(challenge.chall, wanted):
             return challenge
     raise AcmeRefusal(
-        "The certificate authority offers no proof by DNS",
+        f"The certificate authority offers no proof by {'HTTP' if by_http else 'DNS'}",
         f"for {item.identifier.value}",
         code="unsupported",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 MARK = "X-Moved-To"
 """The answer's header that tells that an old host forwarded it, and to where."""
 _NOTE = "# Led to its new host until the last cache has forgotten this one."
+_PROOF = "# Looked at by a certificate authority, for some moments before the move."
 _FORWARD = re.compile(r"^\s*reverse_proxy\s+https://\[?([0-9A-Fa-f:.]+?)\]?(?::443)?\s*\{\s*$")
 
 
@@ -136,6 +137,48 @@ def forwarding(text: str, targets: Mapping[str, str]) -> str:
     for domain, address in targets.items():
         out += ["", *_site(domain, address, tls.get(domain, ()))]
     return "\n".join(out).lstrip("\n") + "\n"
+
+
+def proving(text: str, pages: Mapping[str, Mapping[str, str]]) -> str:
+    """The same file, which also answers pages (by domain: path and text) over plain HTTP.
+
+    Everything else that is asked over HTTP there goes on to HTTPS, as Caddy does by itself.
+    Raises ValueError, which names a domain that has a site of its own for plain HTTP.
+    """
+    out: list[str] = []
+    for part in parts(without_proofs(text)):
+        if isinstance(part, Site):
+            taken = {address.removeprefix("http://").partition("/")[0] for address in part.addresses}
+            plain = [one for one in pages if one in taken and f"http://{one}" in part.addresses]
+            if plain:
+                raise ValueError(f"{plain[0]} has a site of its own for plain HTTP")
+            bare = len(part.lines) == part.head or not _opens(part.lines[part.head - 1])
+            out += [f"{', '.join(part.addresses)} {{", *part.body, "}"] if bare else part.lines
+        else:
+            out += part
+    for domain, answers in pages.items():
+        out += ["", *_proof(domain, answers)]
+    return "\n".join(out) + "\n"
+
+
+def _proof(domain: str, answers: Mapping[str, str]) -> list[str]:
+    lines = [f"http://{domain} {{", f"\t{_PROOF}"]
+    for path, text in answers.items():
+        lines += [f"\thandle {path} {{", f'\t\trespond "{text}" 200', "\t}"]
+    return [*lines, "\thandle {", "\t\tredir https://{host}{uri} 308", "\t}", "}"]
+
+
+def without_proofs(text: str) -> str:
+    """The same file without what `proving` put there."""
+    out: list[str] = []
+    for part in parts(text):
+        if not isinstance(part, Site):
+            out += part
+        elif not any(_PROOF in line for line in part.lines):
+            out += part.lines
+        elif out and not out[-1]:
+            out.pop()
+    return "\n".join(out) + "\n" * text.endswith("\n")
 
 
 def _tls_lines(body: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
 from wizard.errors import WizardError
-from wizard.phases import dns01
+from wizard.phases import certificate_proof as proofs
 from wizard.phases.certificate_records import (
     CertificateRecord,
     FailedTry,
@@ -69,20 +69,20 @@ async def _obtain(ctx: Context, app: App, client: AcmeClient, key: str, open_ord
     kept = order = ctx.saved.load(open_order, AcmeOrder)
     if order is None or order.names != app.domains:
         kept = None
-        order = await client.order(app.domains, key)
+        by_http = (await proofs.proof_of(ctx, app.domains)).way is proofs.Way.HTTP
+        order = await client.order(app.domains, key, by_http=by_http)
         ctx.saved.save(open_order, order)
     try:
-        if order.records:
-            await dns01.publish(ctx, order.records)
+        await proofs.publish(ctx, order)
         chain = await client.complete(order, key)
     except AcmeRefusal as refusal:
         ctx.saved.drop(open_order)
-        await dns01.remove(ctx, order.records)
+        await proofs.remove(ctx, order)
         if kept is not None and refusal.code in _LAPSED:
             ctx.output("The authority no longer holds the order that was open: a new one is made.")
             return await _obtain(ctx, app, client, key, open_order)
         raise
-    await dns01.remove(ctx, order.records)
+    await proofs.remove(ctx, order)
     ctx.saved.drop(open_order)
     return chain
 

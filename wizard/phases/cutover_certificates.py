@@ -1,4 +1,4 @@
-"""Certificates before traffic: proved by DNS, placed on the new hosts, trusted there by name.
+"""Certificates before traffic: proved by DNS or at the old host, placed on the new hosts, trusted by name.
 
 Each app's names get one certificate. It is uploaded to the panel, which serves it at once, and also put
 into the proxy's own store, so that the proxy renews it by itself after the move (see settle.renewal).
@@ -21,6 +21,7 @@ from wizard.phases import dns01
 from wizard.phases.app_redeploy import redeploy
 from wizard.phases.apps_trial import TrialOver, put_on, take_off
 from wizard.phases.certificate_issue import issue, rehearse_at_staging
+from wizard.phases.certificate_proof import Proof, Way, proof_of
 from wizard.phases.certificate_records import (
     LIMIT,
     CertificateRecord,
@@ -59,6 +60,8 @@ class AppState:
     domains: tuple[panels.DomainView, ...]
     live: bool
     """Whether the new address serves the app under every one of its names."""
+    proof: Proof
+    """How a certificate that is missing can be proved."""
 
     @property
     def missing_domains(self) -> tuple[str, ...]:
@@ -72,12 +75,19 @@ class Facts:
     failures: FailureLedger
     forbidden: tuple[str, ...]
     """Sentences: which CAA record forbids which name."""
-    proof: dns01.Ability
     gap_allowed: bool
     now: float
     strict: tuple[str, ...] = ()
     """Sentences: names whose visitors could not get past a warning."""
     gap_typed: bool = False
+
+    @property
+    def needed(self) -> tuple[AppState, ...]:
+        return tuple(one for one in self.apps if one.certificate is None and one.proof.way is not Way.NONE)
+
+    @property
+    def unprovable(self) -> tuple[AppState, ...]:
+        return tuple(one for one in self.apps if one.certificate is None and one.proof.way is Way.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +114,16 @@ class CertificatesStep(Step[Facts]):
             server: await panels.look_at(ctx, server) for server in dict.fromkeys(a.server for a in self.apps)
         }
         names = tuple(name for app in self.apps for name in app.domains)
-        proof, gap = await dns01.ability(ctx), ctx.config.cutover.allow_certificate_gap
+        apps = tuple([await self._state(ctx, app, views[app.server]) for app in self.apps])
+        gap = ctx.config.cutover.allow_certificate_gap
+        bare = [name for one in apps if one.proof.way is Way.NONE for name in one.app.domains]
         return Facts(
-            apps=tuple([await self._state(ctx, app, views[app.server]) for app in self.apps]),
+            apps=apps,
             failures=ctx.saved.load("failures", FailureLedger) or FailureLedger(),
             forbidden=await dns01.forbidden(ctx, names),
-            proof=proof,
             gap_allowed=gap,
             now=ctx.now(),
-            strict=await strict(ctx, names) if gap and not proof.possible else (),
+            strict=await strict(ctx, bare) if gap and bare else (),
             gap_typed=_GAP in ctx.answers,
         )
 
@@ -130,6 +141,7 @@ class CertificatesStep(Step[Facts]):
             stored=record is not None and record.sha256 in view.stored,
             domains=tuple(domain for domain in view.domains if domain.host in app.domains),
             live=record is not None and await self._live(ctx, app),
+            proof=await proof_of(ctx, app.domains) if record is None else Proof(Way.DNS),
         )
 
     async def _usable(self, ctx: Context, app: App, record: CertificateRecord) -> bool:
@@ -151,20 +163,20 @@ class CertificatesStep(Step[Facts]):
         return True
 
     def plan(self, facts: Facts) -> Plan:
-        needed = [state for state in facts.apps if state.certificate is None]
-        hold = self._hold(facts, needed)
+        hold = self._hold(facts)
         if hold is not None:
             return Plan(hold=hold)
-        if needed and not facts.proof.possible:
-            return self._with_a_gap(facts)
         changes: list[Change] = []
-        for state in needed:
+        for state in facts.needed:
             if not state.rehearsed:
-                after = "the proof works at the staging authority"
+                after = f"the proof works at the staging authority: {state.proof.way}"
                 changes.append(_change(Kind.RUN, "staging", state, "", after))
-            after = f"one certificate for {', '.join(state.app.domains)}, 90 days"
+            after = f"one certificate for {', '.join(state.app.domains)}, 90 days, {state.proof.way}"
             changes.append(_change(Kind.CREATE, "issue", state, "none", after))
         for state in facts.apps:
+            if state in facts.unprovable:
+                changes += _with_a_gap(state)
+                continue
             server = state.app.server
             if not state.uploaded:
                 changes.append(_change(Kind.CREATE, "upload", state, "none", f"on the panel of {server}"))
@@ -178,23 +190,12 @@ class CertificatesStep(Step[Facts]):
                 # A stack's domains are labels of its containers: they count from its next deployment on.
                 after = f"deployed once more on {server}, so that its containers carry the domains"
                 changes.append(_change(Kind.RUN, "deploy", state, "", after))
-        return Plan(tuple(changes))
+        names = ", ".join(name for one in facts.unprovable for name in one.app.domains)
+        note = f"Visitors of {names} meet a warning from the flip until a certificate was ordered after it."
+        return Plan(tuple(changes), (note,) if names else ())
 
-    def _with_a_gap(self, facts: Facts) -> Plan:
-        """The operator accepted it: the names are served, and settle.renewal orders certificates."""
-        changes: list[Change] = []
-        for state in facts.apps:
-            if state.missing_domains:
-                after = f"{', '.join(state.missing_domains)}, without a certificate that anybody trusts"
-                changes.append(_change(Kind.CREATE, "domains", state, "none", after))
-                if state.app.kind is AppKind.COMPOSE:
-                    after = f"deployed again on {state.app.server}, so that its containers carry the domains"
-                    changes.append(_change(Kind.RUN, "deploy", state, "", after))
-        note = "Visitors meet a certificate warning from the flip until settle.renewal has ordered one."
-        return Plan(tuple(changes), notes=(note,))
-
-    def _hold(self, facts: Facts, needed: Sequence[AppState]) -> Failed | Wait | Ask | None:
-        if not needed:
+    def _hold(self, facts: Facts) -> Failed | Wait | Ask | None:
+        if not facts.needed and not facts.unprovable:
             return None
         if facts.forbidden:
             return Failed(
@@ -202,17 +203,17 @@ class CertificatesStep(Step[Facts]):
                 ("Add a CAA record that allows letsencrypt.org, then run again.",),
                 Refusal.NOT_READY,
             )
-        if not facts.proof.possible:
-            if facts.gap_allowed:
-                return self._past_strictness(facts)
+        if facts.unprovable and not facts.gap_allowed:
             ways = (
                 "Use a DNS provider with an API, or copy your own certificate to the panel.",
                 "Set cutover.allow_certificate_gap = true to accept that visitors meet a warning "
                 "between the flip and the first certificate.",
             )
-            why = f"No certificate can exist before the move: {facts.proof.why}"
-            return Failed(why, ways, Refusal.NOT_READY)
-        moments = [facts.failures.blocked_until(state.app.domains, facts.now) for state in needed]
+            told = "; ".join(f"{one.app.name}: {one.proof.why}" for one in facts.unprovable)
+            return Failed(f"No certificate can exist before the move: {told}", ways, Refusal.NOT_READY)
+        if facts.unprovable and (asked := self._past_strictness(facts)) is not None:
+            return asked
+        moments = [facts.failures.blocked_until(state.app.domains, facts.now) for state in facts.needed]
         latest = max((moment for moment in moments if moment is not None), default=None)
         if latest is None:
             return None
@@ -316,6 +317,18 @@ class CertificatesStep(Step[Facts]):
                 after = "none; deployed once more, so that its containers carry the temporary name again"
             changes.append(Change(Kind.DELETE, f"withdraw.{app.name}", target, before="served", after=after))
         return Plan(tuple(changes)) if changes else NOTHING
+
+
+def _with_a_gap(state: AppState) -> list[Change]:
+    """The operator accepted it: the names are served, and settle.renewal orders a certificate."""
+    if not state.missing_domains:
+        return []
+    after = f"{', '.join(state.missing_domains)}, without a certificate that anybody trusts"
+    changes = [_change(Kind.CREATE, "domains", state, "none", after)]
+    if state.app.kind is AppKind.COMPOSE:
+        after = f"deployed again on {state.app.server}, so that its containers carry the domains"
+        changes.append(_change(Kind.RUN, "deploy", state, "", after))
+    return changes
 
 
 def _change(kind: Kind, word: str, state: AppState, before: str, after: str) -> Change:

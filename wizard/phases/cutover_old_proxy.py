@@ -165,7 +165,7 @@ class OldProxy(Step[Facts]):
             text = ctx.kept(record.backup)
             if text is None:
                 raise WizardError(f"backups/{record.backup} is gone", next="Put the Caddyfile back by hand.")
-            await _install(host, place, text)
+            await _write(host, place, text)
             ctx.saved.drop("proxy")
             return
         before, after, domains = change.payload
@@ -174,7 +174,7 @@ class OldProxy(Step[Facts]):
             ctx.backup(_BACKUP, before.text)
             record = ProxyRecord(place.path, place.container, _BACKUP, domains, ctx.now())
             ctx.saved.save("proxy", record)
-        await _install(host, place, after)
+        await _write(host, place, after)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         from wizard.clients import caddyfile
@@ -245,9 +245,15 @@ async def _valid(host: HostClient, place: Place, text: str) -> None:
     await host.run(commands.validate_caddy(place.container, text))
 
 
-async def _install(host: HostClient, place: Place, text: str) -> None:
+async def _write(host: HostClient, place: Place, text: str) -> None:
     """Written in place: a file that is mounted by itself would stay the old one if it were replaced."""
     from wizard.clients import commands
 
     await host.run(commands.receive_file(place.path, text.encode()))
     await host.run(commands.reload_caddy(place.container))
+
+
+async def install(host: HostClient, place: Place, text: str) -> None:
+    """Have the proxy serve by `text`. Raises CommandError, with nothing changed, if it would not take it."""
+    await _valid(host, place, text)
+    await _write(host, place, text)

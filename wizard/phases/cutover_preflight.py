@@ -15,7 +15,7 @@ from wizard.errors import WizardError
 from wizard.net import Reach, probe
 from wizard.phases import cutover_authority as authority
 from wizard.phases import cutover_ready as ready
-from wizard.phases import dns01
+from wizard.phases.certificate_proof import Way, proof_of
 from wizard.phases.cutover_changes import Hands, intended
 from wizard.phases.cutover_records import FLIP_STEP, ZONE_STEP, FlipRecord, ProbeRecord, ZoneRecord
 from wizard.phases.data_finish import StartOnMoved
@@ -113,17 +113,17 @@ class Preflight(Step[Facts]):
         return [ready.third_check(ctx, intent.third), ready.clear_check(ctx, intent.troubles)]
 
     async def _certificates(self, ctx: Context) -> Check:
-        ability = await dns01.ability(ctx)
-        gap = ctx.config.cutover.allow_certificate_gap
+        found = [(app, await proof_of(ctx, app.domains)) for app in self.apps]
+        closed = [f"{app.name}: {proof.why}" for app, proof in found if proof.way is Way.NONE]
         name, question = "certificates", "certificates can exist before traffic arrives"
-        if not ability.possible and gap:
-            seen = f"{ability.why}; accepted by cutover.allow_certificate_gap"
+        if closed and ctx.config.cutover.allow_certificate_gap:
+            seen = f"{'; '.join(closed)}; accepted by cutover.allow_certificate_gap"
             return Check(name, question, CheckState.WAIVED, Evidence(seen, "configuration", ctx.now()))
         return check(
             name,
             question,
-            ability.possible,
-            seen=ability.why or f"proved by DNS at {ctx.world.dns_provider.name}",
+            not closed,
+            seen="; ".join(closed or [f"{app.name}: {proof.way}" for app, proof in found]),
             vantage="configuration",
             at=ctx.now(),
             advice="Use a DNS provider with an API, or set cutover.allow_certificate_gap = true.",

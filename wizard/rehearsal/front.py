@@ -195,6 +195,9 @@ class Front:
         return web.Response(status=answer.status, body=body, headers=CIMultiDict(answer.headers))
 
     async def answer(self, asked: SiteRequest, body: bytes) -> SiteAnswer:
+        page = self.state.pages.get(asked.host + asked.path) if asked.scheme == "http" else None
+        if page is not None:
+            return SiteAnswer(200, _PLAIN, page.encode())
         forward = self.state.forwards.get(asked.host)
         if forward:
             answer = await fetch(self.stage, self._own_address(), forward, asked, body)

@@ -41,7 +41,10 @@ class AppRun:
 
 @dataclass
 class FrontState:
-    """`kind` is traefik, caddy or vercel. `hits` counts answered requests by domain."""
+    """`kind` is traefik, caddy or vercel. `hits` counts answered requests by domain.
+
+    `pages`: what Caddy answers by itself over plain HTTP, by host and path.
+    """
 
     host: str
     kind: str
@@ -52,6 +55,7 @@ class FrontState:
     forwards: dict[str, str] = field(default_factory=dict)
     marks: dict[str, tuple[str, str]] = field(default_factory=dict)
     apps: dict[str, AppRun] = field(default_factory=dict)
+    pages: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     hits: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)

@@ -25,6 +25,7 @@ async def caddy(call: Call, box: Container, words: list[str]) -> int:
         marked = marks(text)
         for domain, address in forwards(text).items():
             front.forward_all(domain, address, marked.get(domain))
+        front.state.pages = pages(text)
         call.host.stage.ledger.record("host", "reload", f"{call.host.name} caddy")
     return await call.say("Valid configuration\n" if words[1] == "validate" else "")
 
@@ -46,6 +47,15 @@ def marks(text: str) -> dict[str, tuple[str, str]]:
     return found
 
 
+def pages(text: str) -> dict[str, str]:
+    """What sites for plain HTTP answer by themselves, by host and path."""
+    found: dict[str, str] = {}
+    for name, body in re.findall(r"^http://(\S+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+        for path, said in re.findall(r"handle (\S+) \{\s*respond \"([^\"]*)\" 200\s*\}", body):
+            found[name + path] = said
+    return found
+
+
 def forwards(text: str) -> dict[str, str]:
     """For each site the address of another host that it sends everything to; "" if it serves itself."""
     found: dict[str, str] = {}
@@ -54,6 +64,8 @@ def forwards(text: str) -> dict[str, str]:
             r"reverse_proxy\s+(?:https?://)?\[?([0-9a-fA-F:.]+?)\]?(?::\d+)?\s*(?:\{|$)", body, re.M
         )
         for name in names.split(","):
+            if name.strip().startswith("http://"):
+                continue
             domain = re.sub(r"^https?://", "", name.strip())
             found[domain] = proxy[1] if proxy and re.match(r"[\d.]+$|.*:.*:", proxy[1]) else ""
     return found
