@@ -13,6 +13,7 @@ from wizard.clients.vercel.models import ProjectDomain
 from wizard.config import VercelProject
 from wizard.phases.apps_redirects import RedirectsStep
 from wizard.phases.prepare_vercel_records import VercelRecord
+from wizard.vercel_caddy import traefik
 from wizard.vercel_json import Condition, HeaderRule, PathRule, VercelJson
 from wizard.vercel_redirects import PanelRedirect, panel_redirects, probes
 
@@ -66,6 +67,21 @@ def test_whole_domains_lead_on_if_the_proxy_serves_them() -> None:
     (made,) = panel_redirects(None, (), rows, ("shop.example", "www.shop.example")).redirects
     assert answered((made,), "https://www.shop.example/a?b=1") == "https://shop.example/a?b=1"
     assert answered((made,), "https://wwwxshop.example/a") == "" and not made.permanent
+
+
+def test_domains_that_lead_to_others_become_rules_of_the_proxy() -> None:
+    import yaml
+
+    rows = (
+        ProjectDomain("www.shop.example", "shop.example", "shop.example", 308),
+        ProjectDomain("shop.example", "shop.example"),
+    )
+    made = yaml.safe_load(traefik(rows))["http"]
+    (router,) = made["routers"].values()
+    assert router["rule"] == "Host(`www.shop.example`)" and router["tls"]["certResolver"] == "letsencrypt"
+    (middleware,) = made["middlewares"].values()
+    assert middleware["redirectRegex"]["replacement"] == "https://shop.example/${1}"
+    assert traefik(rows[1:]) == ""
 
 
 def test_what_depends_on_more_than_the_address_is_listed_with_why() -> None:

@@ -22,7 +22,7 @@ from wizard.phases.costs import costs_of
 from wizard.phases.prepare_vercel import VercelStep
 from wizard.phases.prepare_vercel_records import VercelRecord
 from wizard.rehearsal.vercel_state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN
-from wizard.vercel_caddy import caddyfile, traefik
+from wizard.vercel_caddy import caddyfile
 from wizard.vercel_findings import ORDER, Fate, Severity, worst
 from wizard.vercel_json import HeaderRule, PathRule, VercelJson
 from wizard.vercel_paths import UntranslatableError, destination, pattern
@@ -366,23 +366,6 @@ def test_text_that_is_no_vercel_json_is_refused_in_a_sentence(text: str) -> None
         assert error.next
     else:
         assert json.loads(text) is not None and isinstance(found, VercelJson)
-
-
-def test_domains_that_lead_to_others_become_rules_of_the_proxy() -> None:
-    import yaml
-
-    from wizard.clients.vercel.models import ProjectDomain
-
-    rows = (
-        ProjectDomain("www.shop.example", "shop.example", "shop.example", 308),
-        ProjectDomain("shop.example", "shop.example"),
-    )
-    made = yaml.safe_load(traefik(rows))["http"]
-    (router,) = made["routers"].values()
-    assert router["rule"] == "Host(`www.shop.example`)" and router["tls"]["certResolver"] == "letsencrypt"
-    (middleware,) = made["middlewares"].values()
-    assert middleware["redirectRegex"]["replacement"] == "https://shop.example/${1}"
-    assert traefik(rows[1:]) == ""
 
 
 async def test_settings_in_the_repository_that_leave_something_to_vercel_are_found(tmp_path: Path) -> None:
