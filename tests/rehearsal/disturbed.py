@@ -1,7 +1,8 @@
 """The command line in a process that is disturbed: `python -m tests.rehearsal.disturbed HOW LINES WORD…`.
 
 After the LINES-th line that this process writes into the journal: `suspend` stops it, until somebody sends
-SIGCONT; `world` kills the world's process and leaves the wizard alone.
+SIGCONT; `world` kills the world's process and leaves the wizard alone. That happens just after the world has
+written down what it is: it would forget what it said since then, which nothing real outside does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,11 @@ from wizard.engine.journal import Journal
 _write = Journal.write
 
 
-def kill_world(journal: Path) -> None:
-    described = json.loads((journal.parent / "progress.world" / "world.json").read_text())
+def kill_world(folder: Path) -> None:
+    described = json.loads((folder / "world.json").read_text())
+    written = (folder / "state").stat().st_mtime_ns
+    while (folder / "state").stat().st_mtime_ns == written:
+        time.sleep(0.001)
     os.kill(described["pid"], signal.SIGKILL)
 
 
@@ -35,7 +41,8 @@ def disturb_after(how: str, lines: int) -> None:
         if left == 0 and how == "suspend":
             os.kill(os.getpid(), signal.SIGSTOP)
         elif left == 0:
-            kill_world(self.path)
+            folder = self.path.parent / "progress.world"
+            threading.Thread(target=kill_world, args=(folder,), daemon=True).start()
 
     Journal.write = write  # type: ignore[method-assign]
 

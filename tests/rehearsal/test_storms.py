@@ -56,7 +56,10 @@ def test_what_fails_for_good_goes_on_when_its_cause_is_gone(tmp_path: Path) -> N
         assert_told(ran)
         assert "limit" in ran.errors
         standing = stuck.ask("summary")["standing"]
-        assert not [thing for thing in standing if "server" in thing or "primary_ip" in thing]
+        assert not [thing for thing in standing if thing.startswith("hetzner: server")]
+        told = stuck.text("report")
+        kept = [thing for thing in standing if thing.startswith("hetzner: primary_ip")]
+        assert told.count("address without a server") == len(kept), "what is billed is in the report"
         ran = free.run("run", "--until", "provision", "--yes", "--json")
         assert ran.code == 0, ran.story
         assert ran.summary["faults"] == "none"
@@ -70,14 +73,14 @@ def test_a_bad_day_ends_well(tmp_path: Path) -> None:
     rehearsal = Rehearsal(tmp_path)
     try:
         _suspended(rehearsal)
-        assert rehearsal.killed(120) == -signal.SIGKILL
+        assert rehearsal.killed(120) == -signal.SIGKILL, rehearsal.complaint
         rehearsal.progress.unlink()
         with rehearsal.disturbed("world", 120) as process:
             ran = rehearsal.ended(process)
         assert ran.code == 1
         assert_told(ran)
         assert "rehearsal's world" in ran.errors
-        assert rehearsal.killed(120) == -signal.SIGKILL
+        assert rehearsal.killed(120) == -signal.SIGKILL, rehearsal.complaint
         text = rehearsal.progress.read_text()
         rehearsal.progress.write_text(text[: len(text) // 2])
         assert_well(rehearsal, rehearsal.run())

@@ -73,15 +73,10 @@ class Rehearsal:
         """A run that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
         words = self.words("run", "--yes", "--json")
         command = [sys.executable, "-m", "tests.rehearsal.dying", what, str(lines), str(seconds), *words[3:]]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return done.returncode
+        with self._said.open("w") as out, self._complained.open("w") as err:
+            return subprocess.run(
+                command, cwd=ROOT, stdout=out, stderr=err, timeout=PATIENCE, check=False
+            ).returncode
 
     def run(self, *command: str) -> Ran:
         done = subprocess.run(
@@ -111,6 +106,11 @@ class Rehearsal:
         """How a disturbed run ended."""
         code = process.wait(PATIENCE)
         return _ran(code, self._said.read_text(), self._complained.read_text())
+
+    @property
+    def complaint(self) -> str:
+        """What the last disturbed or killed run wrote to standard error."""
+        return self._complained.read_text()
 
     @property
     def _said(self) -> Path:
