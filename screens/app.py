@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -13,6 +16,7 @@ from textual.screen import Screen
 from screens.base import Page
 from screens.glyphs import glyphs, wants_ascii
 from screens.model import Model
+from screens.opening import Opening
 from screens.overview import Overview
 from screens.palette import providers
 from screens.session import Session
@@ -49,6 +53,8 @@ class WizardApp(App[int]):
         self.glyphs = glyphs(wants_ascii() if ascii_only is None else ascii_only)
         self.painted_plan: Plan | None = None
         """The plan that the operator has before their eyes: only that one can be applied."""
+        self.opened_by: Callable[[], object] | None = None
+        """Called when the first frame is there: it opens the session."""
         self._start = start
         self._way_back = False
         self._offered: set[str] = set()
@@ -69,6 +75,9 @@ class WizardApp(App[int]):
             spare_scrollbars()
         if self._start:
             self.go()
+        if self.opened_by is not None:
+            # What the engine needs is loaded behind the first frame, not before it.
+            self.call_after_refresh(self.call_after_refresh, self.opened_by)
 
     @property
     def overview(self) -> Overview:
@@ -246,7 +255,7 @@ class WizardApp(App[int]):
     def action_leave(self) -> None:
         from screens.confirm import Confirm
 
-        if not self.session.running:
+        if not self.session.running or not self.session.steps:
             self._leave(True)
             return
         text = [
@@ -268,14 +277,53 @@ class WizardApp(App[int]):
     def exit_code_now(self) -> int:
         """0 when every step is finished, 1 when one has failed, else 3: it waits for the operator."""
         states = {info.state for info in self.session.steps}
-        if states <= {StepState.DONE, StepState.SKIPPED}:
+        if states and states <= {StepState.DONE, StepState.SKIPPED}:
             return ExitCode.DONE
         return ExitCode.FAILED if StepState.FAILED in states else ExitCode.WAITING
 
 
-async def run(session: Session, *, ascii_only: bool | None = None) -> int:
-    """Show the wizard until the operator leaves; the exit code."""
-    app = WizardApp(session, ascii_only=ascii_only)
+async def run(
+    opens: AbstractAsyncContextManager[Session], *, live: bool, ascii_only: bool | None = None
+) -> int:
+    """Show the wizard at once and open its session behind the first frame; the exit code.
+
+    Raises what opening the session raises.
+    """
+    session = Opening(live)
+    app = WizardApp(cast("Session", session), ascii_only=ascii_only, start=False)
+    left = asyncio.Event()
+
+    async def held() -> None:
+        try:
+            async with opens as real:
+                session.arrive(real)
+                app.model.renew()
+                app.go()
+                await left.wait()
+                await real.stop()
+        finally:
+            if not left.is_set():
+                app.exit()
+
+    holding: list[asyncio.Task[None]] = []
+    app.opened_by = lambda: holding.append(asyncio.create_task(held()))
     code = await app.run_async()
+    left.set()
+    if not session.arrived:
+        for task in holding:
+            task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*holding)
     app.model.close()
+    print(parting(app.session))
     return app.exit_code_now() if code is None else code
+
+
+def parting(session: Session) -> str:
+    """What the terminal says when the wizard is gone."""
+    done = sum(info.state in (StepState.DONE, StepState.SKIPPED) for info in session.steps)
+    if not session.steps:
+        return "Nothing was begun."
+    if done == len(session.steps):
+        return f"All {done} steps are done and proven. The command `report` prints the proof."
+    return f"{done} of {len(session.steps)} steps are done. The same command goes on from here."

@@ -184,7 +184,7 @@ class CutoverPage(Page):
         return view.resolvers[matrix.column].address
 
     def on_matrix_pointed(self) -> None:
-        self.repaint()
+        self.query_one("#cell", WatchLines).paint()
 
     def on_tab_line_picked(self, message: TabLine.Picked) -> None:
         self.action_pane(message.name)

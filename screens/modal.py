@@ -46,6 +46,7 @@ class Scroll(Rows):
     def __init__(self, make: Callable[[int], Sequence[Line]]) -> None:
         super().__init__(lambda width: (Row("", tuple(make(width))),), id="text")
 
+
 class Modal(ModalScreen[T]):
     """A framed box in the middle; subclasses fill it."""
 

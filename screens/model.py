@@ -21,8 +21,8 @@ from wizard.engine.events import (
     StepChanged,
     StepState,
 )
+from wizard.engine.info import Costs, StepInfo
 from wizard.engine.plan import NOTHING, Plan, Question
-from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
 
 KEPT_LINES = 5000
@@ -76,6 +76,11 @@ class Model:
     def close(self) -> None:
         self._unsubscribe()
 
+    def renew(self) -> None:
+        """Everything is to be asked of the session again: it is another than before."""
+        self.version += 1
+        self._costs = None
+
     # What screens ask.
 
     @property
@@ -119,7 +124,8 @@ class Model:
         return next(reversed(self.details(topic).items()), None)
 
     def phases(self) -> tuple[Phase, ...]:
-        return tuple(dict.fromkeys(info.phase for info in self.steps))
+        """All of them while no step is known yet."""
+        return tuple(dict.fromkeys(info.phase for info in self.steps)) or tuple(Phase)
 
     def of_phase(self, phase: Phase) -> tuple[StepInfo, ...]:
         return tuple(info for info in self.steps if info.phase is phase)
@@ -139,7 +145,8 @@ class Model:
     @property
     def over(self) -> bool:
         """Whether every step is finished."""
-        return all(info.state in (StepState.DONE, StepState.SKIPPED) for info in self.steps)
+        steps = self.steps
+        return bool(steps) and all(info.state in (StepState.DONE, StepState.SKIPPED) for info in steps)
 
     @property
     def current(self) -> str:

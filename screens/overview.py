@@ -176,6 +176,9 @@ class Overview(Page):
         return Tab("checks", "Checks", tally if total else "", role)
 
     def notice(self) -> Line:
+        if not self.model.steps:
+            world = "the migration is read" if self.session.live else "the rehearsal's world starts"
+            return ((f" One moment: {world} …", "dim"),)
         others = [step for step in self.model.needing if step != self.step]
         if others:
             many = count(len(others), "step needs", "steps need")

@@ -18,8 +18,8 @@ from screens.widgets.paint import Line, Lines
 from screens.widgets.plan_rows import plan_rows
 from screens.widgets.rows import Row, Rows
 from wizard.engine.events import Event, Planned, StepState
+from wizard.engine.info import Costs, StepInfo
 from wizard.engine.plan import Money, Plan
-from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
 from wizard.errors import WizardError
 

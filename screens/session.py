@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from wizard.engine.check import Check
     from wizard.engine.events import Event
+    from wizard.engine.info import Costs, StepInfo
     from wizard.engine.plan import Plan, Question
-    from wizard.engine.session import Costs, StepInfo
     from wizard.engine.step import Phase
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual import events
 from textual.message import Message
-from textual.strip import Strip
 
 from screens.model import Model
 from screens.text import duration, money
@@ -186,6 +185,3 @@ class Notice(Lines):
     def lines(self, width: int) -> Sequence[Line]:
         spans = self._say()
         return (spans,) if spans else ()
-
-    def render_line(self, y: int) -> Strip:
-        return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)

@@ -27,7 +27,7 @@ def curve_lines(view: WatchView, now: float, width: int, height: int, glyphs: Gl
 
 
 def span_of(view: WatchView, now: float) -> tuple[float, float]:
-    """From the flip (or the first point) to the predicted end; to now while caches are late, or none is known."""
+    """From the flip (or the first point) to the predicted end, or to now while caches are late."""
     points = [point.at for point in (*view.seen, *view.predicted)]
     start = view.flipped_at if view.flipped_at is not None else min(points, default=view.at)
     over = view.ends_at is not None and view.share == 1.0

@@ -120,6 +120,16 @@ class Matrix(Painted):
             for row in range(len(view.asked)):
                 self._strips.append(self.strip(self._line(view, row, first, per_band), width))
 
+    def _build_line(self, column: int, row: int) -> None:
+        """The line of one name in the band of that column."""
+        width, (names, resolvers) = self.size.width, self._shape
+        if self._view is None or row >= names or column >= resolvers:
+            return
+        per_band = self._per_band(width)
+        band = column // per_band
+        spans = self._line(self._view, row, band * per_band, per_band)
+        self._strips[band * (names + 1) + row] = self.strip(spans, width)
+
     def _line(self, view: WatchView, row: int, first: int, per_band: int) -> Line:
         asked = view.asked[row]
         label_width, pitch = self._label_width(), self._pitch(self.size.width)
@@ -145,8 +155,11 @@ class Matrix(Painted):
             )
 
     def _point(self, column: int, row: int) -> None:
+        """Only the two lines that change are built again: a key is answered within a frame."""
+        before = (self.column, self.row)
         self.column, self.row = column, row
-        self._build()
+        for place in {before, (column, row)}:
+            self._build_line(*place)
         self.refresh()
         self.post_message(self.Pointed())
 

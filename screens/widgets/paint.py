@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
+from textual.color import Color
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from screens.glyphs import UNICODE, Glyphs, plain
 
 Span = tuple[str, str]
-"""A text and its role: one of ROLES, or "" for the page's own colour."""
+"""A text and its role: one of `styles_of`, or "" for the page's own colour."""
 Line = tuple[Span, ...]
-
-ROLES = (
-    "dim", "strong", "title", "ok", "bad", "warn", "busy", "accent", "cursor", "match",
-    "key", "live", "rehearsal", "old", "new", "rule",
-)  # fmt: skip
 
 
 def line(*spans: Span) -> Line:
@@ -35,11 +31,50 @@ def text_of(lines: Iterable[Line]) -> str:
     return "\n".join("".join(text for text, _ in spans).rstrip() for spans in lines)
 
 
-class Painted(ScrollView):
-    """A widget that paints lines of spans. Colours come from the theme's component classes."""
+_BY_THEME: dict[str, dict[str, Style]] = {}
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"paint--{role}" for role in ROLES}
-    can_focus = False
+
+def styles_of(app: App[object]) -> dict[str, Style]:
+    """The style of every role in the theme of now, made once for all widgets."""
+    found = _BY_THEME.get(app.theme)
+    if found is None:
+        found = _BY_THEME[app.theme] = _styles(app.theme_variables)
+    return found
+
+
+def _styles(colours: Mapping[str, str]) -> dict[str, Style]:
+    page, ink = Color.parse(colours["background"]), Color.parse(colours["foreground"])
+
+    def of(colour: str, behind: str = "", *, bold: bool = False) -> Style:
+        return Style(
+            color=Color.parse(colours[colour]).rich_color if colour else None,
+            bgcolor=Color.parse(colours[behind]).rich_color if behind else None,
+            bold=bold or None,
+        )
+
+    faint, fainter = (Style(color=page.blend(ink, share).rich_color) for share in (0.6, 0.25))
+    return {
+        "dim": faint,
+        "old": faint,
+        "rule": fainter,
+        "strong": Style(bold=True),
+        "title": of("primary", bold=True),
+        "busy": of("primary"),
+        "ok": of("success"),
+        "new": of("success", bold=True),
+        "bad": of("error", bold=True),
+        "warn": of("warning", bold=True),
+        "accent": of("accent"),
+        "key": of("accent"),
+        "cursor": of("", "panel"),
+        "match": of("background", "accent"),
+        "live": of("background", "error", bold=True),
+        "rehearsal": of("background", "success", bold=True),
+    }
+
+
+class Painted(ScrollView):
+    """A widget that paints lines of spans."""
 
     DEFAULT_CSS = """
     Painted {
@@ -48,45 +83,15 @@ class Painted(ScrollView):
         overflow-x: hidden;
         background: $background;
         color: $foreground;
-        & > .paint--dim { color: $foreground 60%; }
-        & > .paint--strong { text-style: bold; }
-        & > .paint--title { color: $primary; text-style: bold; }
-        & > .paint--ok { color: $success; }
-        & > .paint--bad { color: $error; text-style: bold; }
-        & > .paint--warn { color: $warning; text-style: bold; }
-        & > .paint--busy { color: $primary; }
-        & > .paint--accent { color: $accent; }
-        & > .paint--cursor { background: $panel; }
-        & > .paint--match { color: $background; background: $accent; }
-        & > .paint--key { color: $accent; }
-        & > .paint--live { color: $background; background: $error; text-style: bold; }
-        & > .paint--rehearsal { color: $background; background: $success; text-style: bold; }
-        & > .paint--old { color: $foreground 60%; }
-        & > .paint--new { color: $success; text-style: bold; }
-        & > .paint--rule { color: $foreground 25%; }
     }
     """
-
-    _styles_of_roles: dict[str, Style] | None = None
 
     @property
     def glyphs(self) -> Glyphs:
         return getattr(self.app, "glyphs", UNICODE)
 
-    def notify_style_update(self) -> None:
-        self._styles_of_roles = None
-        super().notify_style_update()
-
     def role(self, name: str) -> Style:
-        if self._styles_of_roles is None:
-            self._styles_of_roles = {
-                known: self.get_component_rich_style(f"paint--{known}", partial=True) for known in ROLES
-            }
-            # A colour with an alpha needs the page beneath it.
-            for faint in ("dim", "old", "rule"):
-                full = self.get_component_rich_style(f"paint--{faint}")
-                self._styles_of_roles[faint] = Style(color=full.color)
-        return self._styles_of_roles.get(name, Style.null())
+        return styles_of(self.app).get(name, Style.null())
 
     def strip(self, spans: Line, width: int, *, selected: bool = False) -> Strip:
         """`spans` as a strip of exactly `width` cells."""
@@ -115,6 +120,8 @@ class Lines(Painted):
     """
 
     _lines: Sequence[Line] = ()
+    _asked_at = 0
+    """The width that the lines were made for."""
 
     def lines(self, width: int) -> Sequence[Line]:
         raise AssertionError("a subclass says what its lines are")
@@ -123,8 +130,10 @@ class Lines(Painted):
         return len(self.lines(width))
 
     def on_resize(self) -> None:
-        self._lines = self.lines(self.size.width)
-        self.refresh()
+        if self._asked_at != self.size.width:
+            self._asked_at = self.size.width
+            self._lines = self.lines(self.size.width)
+            self.refresh()
 
     def paint(self) -> None:
         """Ask for the lines again; paints only what differs."""
@@ -134,9 +143,13 @@ class Lines(Painted):
         if lines == self._lines:
             return
         higher = len(lines) != len(self._lines)
-        self._lines = lines
+        self._lines, self._asked_at = lines, self.size.width
         self.refresh(layout=higher)
 
     def render_line(self, y: int) -> Strip:
+        if self._asked_at != self.size.width:
+            # The very first frame comes before the word that there is a size.
+            self._asked_at = self.size.width
+            self._lines = self.lines(self.size.width)
         spans = self._lines[y] if y < len(self._lines) else ()
         return self.strip(spans, self.size.width)

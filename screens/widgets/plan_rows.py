@@ -32,7 +32,7 @@ def plan_rows(
     *,
     early: bool = False,
 ) -> list[Row]:
-    """`prefix` keeps keys of several plans in one list apart. `early`: what the step needs is not done yet."""
+    """`prefix` keeps keys of several plans in one list apart. `early`: what it needs is not done yet."""
     if plan is None:
         return [_note("The plan is made when the step begins; l previews every plan.", width)]
     rows = [_row(change, results.get(change.key, ""), glyphs, width, prefix) for change in plan.changes]

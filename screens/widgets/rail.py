@@ -10,7 +10,7 @@ from screens.text import fit, right
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row
 from wizard.engine.events import StepState
-from wizard.engine.session import StepInfo
+from wizard.engine.info import StepInfo
 from wizard.engine.step import Phase
 
 STATE_ROLES = {
@@ -44,7 +44,7 @@ def phase_state(steps: Sequence[StepInfo]) -> StepState:
     for state in _LOUDEST:
         if state in states:
             return state
-    if states <= {StepState.DONE, StepState.SKIPPED}:
+    if states and states <= {StepState.DONE, StepState.SKIPPED}:
         return StepState.DONE
     return StepState.PENDING
 
@@ -67,7 +67,7 @@ def _phase(
 ) -> Line:
     state = phase_state(steps)
     finished, total = model.tally(steps)
-    tally = f"{finished}/{total}"
+    tally = f"{finished}/{total}" if total else ""
     left = 3 + len(tally) + 3
     fold = glyphs.opened if is_open else glyphs.closed
     return (

@@ -71,6 +71,7 @@ class Rows(Painted):
         self._rows: Sequence[Row] = ()
         self._flat: list[tuple[int, Line]] = []
         self._starts: list[int] = []
+        self._taken_at = 0
         self.key = ""
 
     @property
@@ -89,8 +90,9 @@ class Rows(Painted):
         return sum(len(row.lines) for row in self._builder(max(1, width - 1)))
 
     def on_resize(self) -> None:
-        if self.width > 0:
+        if self.width > 0 and self._taken_at != self.width:
             self._take(self._builder(self.width))
+        self.virtual_size = Size(self.width, len(self._flat))
 
     def paint(self) -> None:
         """Ask the builder again; paints only when something differs."""
@@ -110,7 +112,12 @@ class Rows(Painted):
             self._show_cursor()
 
     def _take(self, rows: Sequence[Row]) -> None:
-        self._rows = rows
+        self._lay(rows)
+        self.virtual_size = Size(self.width, len(self._flat))
+        self.refresh()
+
+    def _lay(self, rows: Sequence[Row]) -> None:
+        self._rows, self._taken_at = rows, self.width
         self._flat = [(index, spans) for index, row in enumerate(rows) for spans in row.lines]
         self._starts = []
         top = 0
@@ -119,10 +126,11 @@ class Rows(Painted):
             top += len(row.lines)
         if self.row is None:
             self.key = next((row.key for row in rows if row.key), "")
-        self.virtual_size = Size(self.width, len(self._flat))
-        self.refresh()
 
     def render_line(self, y: int) -> Strip:
+        if self._taken_at != self.width > 0:
+            # The very first frame comes before the word that there is a size.
+            self._lay(self._builder(self.width))
         index = y + self.scroll_offset.y
         if index >= len(self._flat):
             return self.strip((), self.width)

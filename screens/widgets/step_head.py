@@ -8,7 +8,7 @@ from screens.text import duration, wrap
 from screens.widgets.paint import Line
 from screens.widgets.rail import STATE_ROLES
 from wizard.engine.events import StepState
-from wizard.engine.session import StepInfo
+from wizard.engine.info import StepInfo
 
 _WORDS = {
     StepState.PENDING: "not begun",

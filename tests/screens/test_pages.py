@@ -121,7 +121,7 @@ async def test_before_the_flip_the_cutover_page_says_so_and_offers_no_way_back(d
         await at.press("b")
         assert isinstance(at.app.screen, CutoverPage)
         await at.press("enter")
-        assert at.session.calls == []
+        assert ("back",) not in at.session.calls
 
 
 @BOTH

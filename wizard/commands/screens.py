@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from wizard import phases
-from wizard.commands import run as headless
 from wizard.commands.options import Options
-from wizard.commands.place import opened
-from wizard.engine.session import EngineSession
 from wizard.errors import ExitCode
+
+if TYPE_CHECKING:
+    from wizard.engine.session import EngineSession
 
 SCREENS = "screens.app"
 """Imported by name: nothing in this package knows the screens, and it starts without them."""
+_BEHIND = ("wizard.commands.place", "wizard.engine.session", "wizard.phases")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +29,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
     """The full screen where there is one; otherwise the same run in lines, asking at standard input."""
     if options.plain or options.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from wizard.commands import run as headless
+
         return await headless.run(options, argparse.Namespace(until=None))
     if not options.color:
         os.environ["NO_COLOR"] = "1"
     screens = import_module(SCREENS)
+    return ExitCode(await screens.run(_session(options), live=options.rehearsal is None))
+
+
+@contextlib.asynccontextmanager
+async def _session(options: Options) -> AsyncIterator[EngineSession]:
+    """Opened while the first frame is on the screen already, so what it needs is loaded beside it."""
+    for name in _BEHIND:
+        await asyncio.to_thread(import_module, name)
+    from wizard import phases
+    from wizard.commands.place import opened
+    from wizard.engine.session import EngineSession
+
     async with opened(options) as place:
-        session = EngineSession(phases.steps(place.config), place.world, place.progress)
-        try:
-            return ExitCode(await screens.run(session))
-        finally:
-            await session.stop()
+        yield EngineSession(phases.steps(place.config), place.world, place.progress)

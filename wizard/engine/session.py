@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wizard.engine import journal
 from wizard.engine.bus import Bus, Reader
 from wizard.engine.check import Check
 from wizard.engine.events import Answered, Asked, Checked, Event, Planned, StepChanged, StepState
+from wizard.engine.info import Costs, StepInfo
 from wizard.engine.order import in_order, matches
 from wizard.engine.plan import Money, Plan, Question
 from wizard.engine.progress import Progress
@@ -20,33 +21,10 @@ from wizard.engine.step import Phase, Step
 from wizard.errors import WizardError
 from wizard.world import World
 
+__all__ = ["Attended", "Costs", "EngineSession", "StepInfo"]
+
 BACK = "cutover.flip"
 WAY_BACK = "way back"
-
-
-@dataclass(frozen=True, slots=True)
-class StepInfo:
-    """What a rail shows of a step."""
-
-    id: str
-    title: str
-    phase: Phase
-    way_back: str
-    point_of_no_return: bool
-    state: StepState
-    why: str = ""
-    until: float | None = None
-    ways: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    """Steps of the same phase that come before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """Monthly totals by currency, before and after the migration; empty when not known yet."""
-
-    before: tuple[Money, ...] = ()
-    after: tuple[Money, ...] = ()
 
 
 class Attended:
