@@ -14,7 +14,8 @@ class CheckState(StrEnum):
     UNKNOWN = "unknown"
     """The question could not be asked (no vantage, no answer): never counts as passed."""
     WAIVED = "waived"
-    """The operator decided that it does not matter here; the evidence says so."""
+    """Left out on purpose: the operator decided so, or nothing done here could change it; the evidence says
+    which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ class CertificatesStep(Step[Facts]):
         placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
         made: list[str] = list(placed.domains_made) if placed else []
         # What the store covers is not ordered again; without that, an order before DNS leads here would fail.
-        certificate = "letsencrypt" if placed else "none"
+        certificate = "letsencrypt" if placed and placed.sha256 else "none"
         for name in app.domains:
             if await panels.serve(ctx, app, name, certificate):
                 made.append(name)

@@ -12,6 +12,7 @@ from wizard.dns.records import ChangeSet, RecordChange, Standing, ZoneSnapshot, 
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Refusal, Wait
 from wizard.engine.step import Context, Phase, Step
+from wizard.phases import certificate_gap
 from wizard.phases import cutover_authority as authority
 from wizard.phases import cutover_ready as ready
 from wizard.phases.cutover_by_hand import asked
@@ -185,6 +186,7 @@ class FlipStep(Step[Facts]):
         await authority.until_all(ctx, _wanted(record.changes), _new(record.changes), "the new record sets")
         # A moment that equals the start would look like one that is not known yet.
         sealed = replace(record, at=max(ctx.now(), record.started + 0.001))
+        await certificate_gap.close(ctx)
         ctx.saved.save("flip", sealed)
         over = moment_text(sealed.at + sealed.old_ttl)
         ctx.output(f"Every name server shows the new record sets; the last cache runs out by {over}.")

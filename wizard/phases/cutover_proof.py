@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import NOTHING, Plan
+from wizard.engine.plan import NOTHING, Plan, Wait
 from wizard.engine.step import Context, Phase, Step
+from wizard.phases import certificate_gap
 from wizard.phases.apps_parity import EVIL, cors_check
 from wizard.phases.certificate_panel import log_of
+from wizard.phases.cutover_records import FLIP_STEP, FlipRecord
 from wizard.phases.hosts import server_record
 
 if TYPE_CHECKING:
     from wizard.checks.http import HttpAnswer
     from wizard.config import App, Config
 
+_ORDERED_WITHIN = 600.0
+_ASK_AGAIN = 5.0
 TROUBLE = re.compile(
     r"Traceback \(most recent call last\)|\bpanic:|\bUnhandled(?:Promise)?Rejection|\bHTTP/1\.[01]\" 5\d\d\b"
     r"|\b(?:FATAL|CRITICAL|ECONNREFUSED|OOMKilled|out of memory)\b",
@@ -30,7 +35,16 @@ def troubled_lines(log: str) -> tuple[str, ...]:
     return tuple(line.strip()[:160] for line in log.splitlines() if TROUBLE.search(line))
 
 
-class ProofStep(Step[None]):
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`untrusted`: names in an accepted gap that have no certificate yet; `until`: when patience ends."""
+
+    untrusted: tuple[str, ...]
+    until: float
+    now: float
+
+
+class ProofStep(Step[Facts]):
     """Read only: pages, redirects, TLS, calls from the front end, and the logs of each app."""
 
     id = "cutover.proof"
@@ -42,10 +56,15 @@ class ProofStep(Step[None]):
     def __init__(self, config: Config) -> None:
         self.apps = tuple(app for app in config.apps if app.domains)
 
-    async def observe(self, ctx: Context) -> None:
-        return None
+    async def observe(self, ctx: Context) -> Facts:
+        flip = ctx.saved.load("flip", FlipRecord, step=FLIP_STEP)
+        until = (flip.at if flip else 0.0) + _ORDERED_WITHIN
+        return Facts(await certificate_gap.untrusted(ctx), until, ctx.now())
 
-    def plan(self, facts: None) -> Plan:
+    def plan(self, facts: Facts) -> Plan:
+        if facts.untrusted and facts.now < facts.until:
+            names = ", ".join(facts.untrusted)
+            return Plan(hold=Wait(facts.now + _ASK_AGAIN, f"certificates for {names} are being ordered"))
         return NOTHING
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
