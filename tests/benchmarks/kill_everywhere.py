@@ -39,6 +39,9 @@ def main() -> None:
     print(f"killed {kills} times; then exit {last.code}, {last.summary['steps']['done']} steps done")
     print(f"made twice: {len(found['duplicates'])}; same things exist: {found['standing'] == wanted}")
     print(f"visitors: {found['visitors']}; {time.monotonic() - began:.0f} s")
+    print(
+        "\n".join([*found["failures"], *(f"differs: {thing}" for thing in {*found["standing"]} ^ {*wanted})])
+    )
     sys.exit(0 if found["standing"] == wanted and not found["duplicates"] and not last.code else 1)
 
 
