@@ -9,12 +9,13 @@ from importlib.util import find_spec
 import pytest
 
 from tests.shared import shared_dir
-from wizard import checklist, phases
-from wizard.checklist import Answer, Kind, expand, judge
-from wizard.checklist_table import BOXES, NUMBERED
+from wizard import phases
 from wizard.configfile import example, example_text, loads
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.step import Phase
+from wizard.report import checklist
+from wizard.report.checklist import Answer, Kind, expand, judge
+from wizard.report.checklist_table import BOXES, NUMBERED
 
 
 def document() -> str:

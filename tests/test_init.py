@@ -25,8 +25,8 @@ from wizard.init.found import FoundSite, Notes, Wishes
 from wizard.init.host import sites
 from wizard.init.interview import interview
 from wizard.init.write import Row, Table, text
-from wizard.phases.prepare_credentials import CredentialsStep
-from wizard.phases.prepare_git import GitStep
+from wizard.phases.prepare.credentials import CredentialsStep
+from wizard.phases.prepare.git import GitStep
 
 EXAMPLE = configfile.example()
 SAME = (

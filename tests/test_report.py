@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from wizard.checklist_table import BOXES
 from wizard.config import DnsProviderName
 from wizard.configfile import example
 from wizard.dns.providers import cloudflare, rfc2136
@@ -22,11 +21,12 @@ from wizard.engine.journal import Entry, Journal
 from wizard.engine.plan import Change, Kind, Money, Plan
 from wizard.engine.progress import Progress, encode, load
 from wizard.engine.step import Context, Phase, Step
-from wizard.phases.cutover_records import FlipRecord
+from wizard.phases.cutover.records import FlipRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.redact import remember
-from wizard.report import Report, gather, tokens
-from wizard.report_render import Form, render
+from wizard.report.checklist_table import BOXES
+from wizard.report.gather import Report, gather, tokens
+from wizard.report.render import Form, render
 
 CONFIG = example()
 DAY = 1_790_000_000.0

@@ -19,7 +19,7 @@ from wizard.commands.options import Options
 from wizard.commands.place import Place
 from wizard.engine.progress import load
 from wizard.errors import ExitCode
-from wizard.phases import prepare
+from wizard.phases.prepare import steps as prepare
 
 COMMANDS = {"check": check_command, "run": run_command}
 

@@ -18,7 +18,7 @@ from wizard.engine.context import StepContext
 from wizard.engine.journal import Entry, Journal
 from wizard.engine.progress import Progress
 from wizard.errors import UsageError, WizardError
-from wizard.phases.firewall_host import let_in
+from wizard.phases.firewall.host import let_in
 from wizard.phases.operator_address import seen_from
 from wizard.phases.provision import naming, rules
 

@@ -45,7 +45,7 @@ class Hosts:
     new: Sshd
 
     def across(self, inner: Command) -> Command:
-        """As `wizard.phases.data_places.across`."""
+        """As `wizard.phases.data.places.across`."""
         target = self.new.target
         return commands.through_ssh(
             str(self.folder / "way_key"),

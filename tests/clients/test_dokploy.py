@@ -21,7 +21,7 @@ from wizard.clients.dokploy.errors import clean, is_secret, problem, secrets_in
 from wizard.clients.ssh import generate_key
 from wizard.errors import CredentialError, UnreachableError, VendorError
 from wizard.redact import redact
-from wizard.rehearsal.hosts import Host
+from wizard.rehearsal.hosts.standin import Host
 
 
 @dataclass

@@ -12,7 +12,7 @@ from wizard.clients.ssh import generate_key
 from wizard.config import GitHost
 from wizard.errors import CredentialError, UnreachableError
 from wizard.rehearsal.faults import PROFILES, Rule
-from wizard.rehearsal.git_state import (
+from wizard.rehearsal.git.state import (
     EXPIRED_TOKEN,
     HOURLY_WITHOUT_TOKEN,
     READ_ONLY_TOKEN,

@@ -17,7 +17,7 @@ from wizard import voice
 from wizard.clients.hetzner import HetznerClient, transport
 from wizard.clients.hetzner.errors import CapacityError, sentence
 from wizard.errors import CredentialError, UnreachableError, VendorError
-from wizard.rehearsal.hetzner_state import REHEARSAL_TOKEN
+from wizard.rehearsal.hetzner.state import REHEARSAL_TOKEN
 
 ACTION = {
     "id": 1,
@@ -190,7 +190,7 @@ async def test_the_stand_in_survives_its_process(tmp_path: Path) -> None:
 
 async def test_lists_go_over_all_their_pages(tmp_path: Path) -> None:
     async with hetzner_world(tmp_path) as small:
-        from wizard.rehearsal.hetzner_resources import Resources
+        from wizard.rehearsal.hetzner.resources import Resources
 
         small.stage.hetzner.state.address_limit = 200
         resources = Resources(small.stage.hetzner)

@@ -190,7 +190,7 @@ async def test_pages_by_moment_by_token_and_by_number_are_all_read(served: Serve
 
 
 async def test_every_page_of_a_long_list_is_read_from_the_stand_in(tmp_path: Path) -> None:
-    from wizard.rehearsal.vercel_project import domain
+    from wizard.rehearsal.vercel.project import domain
 
     async with vercel_world(tmp_path) as small:
         for number in range(230):

@@ -1,4 +1,4 @@
-"""The fields of a panel's changes as `wizard/rehearsal/panels_fields.json` writes them, from its description.
+"""The fields of a panel's changes as `wizard/rehearsal/panels/fields.json` writes them, from its description.
 
 Run as a program, it prints that file anew: ``python -m tests.contract.dokploy_fields > FILE``.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.shared import shared_dir
-from wizard.rehearsal.panels_procedures import PROCEDURES, load
+from wizard.rehearsal.panels.procedures import PROCEDURES, load
 
 _LETTERS = {
     "string": "s", "number": "n", "integer": "i", "boolean": "b", "array": "a", "object": "o", "null": "?"

@@ -29,9 +29,9 @@ from wizard.clients.dokploy import DokployClient, Door
 from wizard.clients.dokploy.wire import Wire
 from wizard.clients.ssh import generate_key
 from wizard.errors import WizardError
-from wizard.rehearsal.panels_http import application
-from wizard.rehearsal.panels_procedures import PROCEDURES, fields, load, validate
-from wizard.rehearsal.panels_state import Refused
+from wizard.rehearsal.panels.http import application
+from wizard.rehearsal.panels.procedures import PROCEDURES, fields, load, validate
+from wizard.rehearsal.panels.state import Refused
 
 UNDESCRIBED = ("patch.", "auth/", "deploy/")
 EVENTS = (

@@ -17,9 +17,9 @@ from tests.phases.apps_stage import Scene, example, scene
 from wizard.engine.order import ready
 from wizard.engine.progress import StepState
 from wizard.engine.step import Step
-from wizard.rehearsal import panels_http
-from wizard.rehearsal.panels import Panel
-from wizard.rehearsal.panels_http import Reply
+from wizard.rehearsal.panels import http as panels_http
+from wizard.rehearsal.panels.http import Reply
+from wizard.rehearsal.panels.standin import Panel
 
 BASE = "http://panel.test/api"
 PHASES = ("apps", "data", "cutover", "settle")

@@ -14,7 +14,7 @@ from tests.rehearsal.git_stage import SHOP, git_world
 from wizard.clients.git.github import GitHubClient
 from wizard.clients.ssh import generate_key
 from wizard.errors import VendorError
-from wizard.rehearsal.git_state import READ_ONLY_TOKEN
+from wizard.rehearsal.git.state import READ_ONLY_TOKEN
 
 HOOK = "https://nowhere.shop.example/api/deploy/abcdefghijkl"
 

@@ -16,7 +16,7 @@ from wizard.clients.hetzner.errors import TakenError
 from wizard.clients.hetzner.models import Rule
 from wizard.clients.ssh import generate_key
 from wizard.errors import WizardError
-from wizard.rehearsal.hetzner_state import READ_ONLY_TOKEN, REHEARSAL_TOKEN
+from wizard.rehearsal.hetzner.state import READ_ONLY_TOKEN, REHEARSAL_TOKEN
 
 LABELS = {"managed-by": "dokploy-wizard", "migration": "shop"}
 RULES = (Rule("tcp", "22", ("0.0.0.0/0", "::/0"), "SSH"), Rule("icmp", "", ("0.0.0.0/0", "::/0")))

@@ -17,7 +17,7 @@ from tests.rehearsal.vercel_stage import VercelWorld, vercel_world
 from tests.shared import shared_dir
 from wizard.clients.vercel import VercelClient, calls
 from wizard.errors import CredentialError, WizardError
-from wizard.rehearsal.vercel_state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN, REHEARSAL_TOKEN
+from wizard.rehearsal.vercel.state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN, REHEARSAL_TOKEN
 
 UNDOCUMENTED = {
     r"GET /v7/deployments": "the path of 2026; /v6 is described and tried after it",

@@ -18,15 +18,15 @@ from wizard.dns.providers.lexicon import LexiconProvider
 from wizard.dns.records import ChangeSet, RRset
 from wizard.endpoints import Endpoints
 from wizard.rehearsal.clock import ClockFile, StageClock
-from wizard.rehearsal.dns import DnsStandin
-from wizard.rehearsal.dns_rows import Value, as_rows, values
-from wizard.rehearsal.dns_state import Row
+from wizard.rehearsal.dns.rows import Value, as_rows, values
+from wizard.rehearsal.dns.standin import DnsStandin
+from wizard.rehearsal.dns.state import Row
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.hetzner import HetznerStandin
+from wizard.rehearsal.hetzner.standin import HetznerStandin
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.stage import Stage, StageLedger
-from wizard.rehearsal.vercel import VercelStandin
+from wizard.rehearsal.vercel.standin import VercelStandin
 from wizard.secrets import FileSecrets
 from wizard.world import World
 

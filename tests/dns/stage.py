@@ -11,7 +11,7 @@ from pathlib import Path
 from wizard.configfile import example
 from wizard.endpoints import Endpoints
 from wizard.rehearsal.clock import ClockFile, StageClock
-from wizard.rehearsal.dns import DnsStandin
+from wizard.rehearsal.dns.standin import DnsStandin
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import Ledger

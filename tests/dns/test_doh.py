@@ -15,7 +15,7 @@ from tests.dns.servers import reply
 from wizard.dns.doh import DohClient
 from wizard.dns.wire import question
 from wizard.errors import UnreachableError
-from wizard.rehearsal.acme_authority import Authority, AuthorityState
+from wizard.rehearsal.acme.authority import Authority, AuthorityState
 
 HOST = "doh.test"
 

@@ -16,8 +16,9 @@ from tests.rehearsal.stage_clock import WizardClock
 from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.net import GatewayNet
-from wizard.phases import apps, provision
-from wizard.rehearsal.hosts import Host
+from wizard.phases.apps import steps as apps
+from wizard.phases.provision import steps as provision
+from wizard.rehearsal.hosts.standin import Host
 from wizard.rehearsal.internet import OPERATOR_V4
 from wizard.rehearsal.stage import Stage
 from wizard.rehearsal.world import RehearsalWorld

@@ -26,23 +26,24 @@ from wizard.engine.operator import Unattended
 from wizard.engine.run import Engine
 from wizard.engine.step import Step
 from wizard.net import GatewayNet
-from wizard.phases import certificate_panel, cutover
-from wizard.phases.apps_trial import TrialRecord
-from wizard.phases.cutover_preflight import Preflight
-from wizard.phases.prepare_dns_zone import DnsZone
+from wizard.phases.apps.trial import TrialRecord
+from wizard.phases.cutover import certificate_panel
+from wizard.phases.cutover import steps as cutover
+from wizard.phases.cutover.preflight import Preflight
+from wizard.phases.prepare.dns_zone import DnsZone
 from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord
-from wizard.rehearsal.acme import AcmeStandin
+from wizard.rehearsal.acme.standin import AcmeStandin
 from wizard.rehearsal.clock import ClockFile, StageClock
-from wizard.rehearsal.dns import DnsStandin
+from wizard.rehearsal.dns.standin import DnsStandin
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.fronts import Fronts
-from wizard.rehearsal.hetzner import HetznerStandin
-from wizard.rehearsal.hosts import Hosts
+from wizard.rehearsal.fronts.standin import Fronts
+from wizard.rehearsal.hetzner.standin import HetznerStandin
+from wizard.rehearsal.hosts.standin import Hosts
 from wizard.rehearsal.internet import OPERATOR_V4, Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites
 from wizard.rehearsal.stage import Stage, StageLedger
-from wizard.rehearsal.vercel import VercelStandin
+from wizard.rehearsal.vercel.standin import VercelStandin
 from wizard.rehearsal.visitors import Visitors
 from wizard.secrets import FileSecrets
 from wizard.world import World
@@ -188,7 +189,7 @@ def _double_panels(world: CutoverWorld, patch: pytest.MonkeyPatch) -> None:
         return [Check("data.none", "the moved data is served", CheckState.PASSED, evidence)]
 
     patch.setattr(certificate_panel, "calls", calls)
-    patch.setattr("wizard.phases.app_redeploy.calls", calls)
+    patch.setattr("wizard.phases.apps.redeploy.calls", calls)
     patch.setattr(Preflight, "_data", data)
 
 

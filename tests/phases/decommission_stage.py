@@ -7,11 +7,11 @@ from typing import Any
 from tests.phases.context import Turn
 from tests.rehearsal.vercel_stage import VercelWorld
 from wizard.engine.step import Step
-from wizard.phases.decommission_delete import DeleteProject
-from wizard.phases.decommission_export import Export
-from wizard.phases.decommission_rungs import DisconnectGit, Pause, RemoveDomains
-from wizard.phases.decommission_soak import Soak
-from wizard.phases.prepare_vercel import VercelStep
+from wizard.phases.decommission.delete import DeleteProject
+from wizard.phases.decommission.export import Export
+from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
+from wizard.phases.decommission.soak import Soak
+from wizard.phases.prepare.vercel import VercelStep
 
 DAY = 86_400.0
 LADDER: tuple[type[Step[Any]], ...] = (Soak, Export, DisconnectGit, Pause, RemoveDomains, DeleteProject)

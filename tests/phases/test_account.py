@@ -22,11 +22,11 @@ from wizard.errors import CredentialError, UnreachableError
 from wizard.phases import dns01
 from wizard.phases.hosts import server_record
 from wizard.phases.panels import api_key_secret, panel, password_secret
-from wizard.phases.provision_account import Account
+from wizard.phases.provision.account import Account
 from wizard.records import HostKeyRecord, PanelRecord, ServerRecord
 from wizard.rehearsal.faults import PROFILES, Rule
-from wizard.rehearsal.hosts import Host
-from wizard.rehearsal.panels import Panel
+from wizard.rehearsal.hosts.standin import Host
+from wizard.rehearsal.panels.standin import Panel
 
 
 @dataclass

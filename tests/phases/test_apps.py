@@ -14,7 +14,7 @@ from wizard.config import App, CachePolicy, Config, EnvSource
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed
 from wizard.errors import WizardError
-from wizard.phases import apps
+from wizard.phases.apps import steps as apps
 from wizard.records import AppRecord
 
 

@@ -12,7 +12,7 @@ from tests.phases.apps_stage import Scene, example, scene
 from tests.phases.context import Turn
 from wizard.engine.events import Output
 from wizard.errors import UnreachableError, VendorError
-from wizard.phases import apps
+from wizard.phases.apps import steps as apps
 from wizard.rehearsal.faults import PROFILES, Rule
 
 _MOST_TRIES = 12

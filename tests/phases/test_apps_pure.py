@@ -18,14 +18,14 @@ from wizard.config import App, AppKind, GitHost
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed
 from wizard.errors import WizardError
-from wizard.phases import apps_wish as wishes
-from wizard.phases.app_redeploy import fresh_lines
-from wizard.phases.apps_cache import clear_command, flush_command, unsafe
-from wizard.phases.apps_causes import cause
-from wizard.phases.apps_compose import judged, pinned
-from wizard.phases.apps_doorway import route_text
-from wizard.phases.apps_git import clone_url
-from wizard.phases.apps_review import (
+from wizard.phases.apps import wish as wishes
+from wizard.phases.apps.cache import clear_command, flush_command, unsafe
+from wizard.phases.apps.causes import cause
+from wizard.phases.apps.compose import judged, pinned
+from wizard.phases.apps.doorway import route_text
+from wizard.phases.apps.git import clone_url
+from wizard.phases.apps.redeploy import fresh_lines
+from wizard.phases.apps.review import (
     ALL,
     EACH,
     LEAVE,
@@ -36,8 +36,8 @@ from wizard.phases.apps_review import (
     hold,
     reviewed,
 )
-from wizard.phases.apps_variables import looks_secret, panel_text, panel_values, used_variables
-from wizard.phases.settle_rollback import lost_data
+from wizard.phases.apps.variables import looks_secret, panel_text, panel_values, used_variables
+from wizard.phases.settle.rollback import lost_data
 
 WEB = App("web", "frontend", AppKind.DOCKERFILE, "owner/shop", "main", ("shop.example",), 5173)
 API = App(

@@ -11,11 +11,11 @@ import pytest
 from tests.phases.apps_stage import example, scene
 from wizard.clients.vercel.models import ProjectDomain
 from wizard.config import VercelProject
-from wizard.phases.apps_redirects import RedirectsStep
-from wizard.phases.prepare_vercel_records import VercelRecord
-from wizard.vercel_caddy import traefik
-from wizard.vercel_json import Condition, HeaderRule, PathRule, VercelJson
-from wizard.vercel_redirects import PanelRedirect, panel_redirects, probes
+from wizard.phases.apps.redirects import RedirectsStep
+from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.vercel.caddy import traefik
+from wizard.vercel.json import Condition, HeaderRule, PathRule, VercelJson
+from wizard.vercel.redirects import PanelRedirect, panel_redirects, probes
 
 
 def answered(redirects: tuple[PanelRedirect, ...], address: str) -> str:

@@ -11,7 +11,7 @@ from tests.phases.apps_stage import example, scene
 from tests.phases.test_apps import changed
 from wizard.config import Config, DnsProviderName, GitHost
 from wizard.engine.plan import Ask, Wait
-from wizard.phases import apps
+from wizard.phases.apps import steps as apps
 
 
 async def test_the_whole_phase_goes_back_to_nothing_and_forward_again(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from wizard.errors import WizardError
-from wizard.phases.certificate_issue import checked
-from wizard.phases.certificate_panel import leaf_digest, store_with, stored_leaves
-from wizard.phases.certificate_records import FailedTry, FailureLedger
-from wizard.rehearsal.acme_authority import Authority, AuthorityState
+from wizard.phases.cutover.certificate_issue import checked
+from wizard.phases.cutover.certificate_panel import leaf_digest, store_with, stored_leaves
+from wizard.phases.cutover.certificate_records import FailedTry, FailureLedger
+from wizard.rehearsal.acme.authority import Authority, AuthorityState
 
 NAMES = ("shop.example", "www.shop.example")
 NOW = 1_790_000_000.0

@@ -15,9 +15,9 @@ from wizard.clients import caddyfile
 from wizard.config import Config, DnsProviderName
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Failed
-from wizard.phases.cutover_certificates import CertificatesStep
-from wizard.phases.cutover_old_proxy import OldProxy, proxy_of
-from wizard.phases.cutover_preflight import Preflight
+from wizard.phases.cutover.certificates import CertificatesStep
+from wizard.phases.cutover.old_proxy import OldProxy, proxy_of
+from wizard.phases.cutover.preflight import Preflight
 
 API = "api.shop.example"
 

@@ -19,12 +19,13 @@ from wizard.config import Cutover
 from wizard.endpoints import Endpoints
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Wait
-from wizard.phases import certificate_panel, dns01, http01
-from wizard.phases.apps_parity import CorsStep, RoutesStep
-from wizard.phases.certificate_records import CertificateRecord, FailureLedger
-from wizard.phases.cutover_certificates import CertificatesStep
-from wizard.phases.cutover_proof import ProofStep
-from wizard.phases.settle_renewal import RenewalStep
+from wizard.phases import dns01, http01
+from wizard.phases.apps.parity import CorsStep, RoutesStep
+from wizard.phases.cutover import certificate_panel
+from wizard.phases.cutover.certificate_records import CertificateRecord, FailureLedger
+from wizard.phases.cutover.certificates import CertificatesStep
+from wizard.phases.cutover.proof import ProofStep
+from wizard.phases.settle.renewal import RenewalStep
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.world import World
 
@@ -83,7 +84,7 @@ async def stage_scene(world: SmallWorld, folder: Path, patch: pytest.MonkeyPatch
         return dns01.Ability(True)
 
     patch.setattr(certificate_panel, "calls", calls)
-    patch.setattr("wizard.phases.app_redeploy.calls", calls)
+    patch.setattr("wizard.phases.apps.redeploy.calls", calls)
     for function in (publish, remove, forbidden, ability):
         patch.setattr(dns01, function.__name__, function, raising=False)
 

@@ -9,7 +9,7 @@ from wizard.configfile import example
 from wizard.engine.progress import Progress, encode
 from wizard.phases import costs_of
 from wizard.phases.costs import assumptions, yearly
-from wizard.phases.prepare_vercel_records import VercelRecord, record_name
+from wizard.phases.prepare.vercel_records import VercelRecord, record_name
 from wizard.records import ServerRecord
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.phases.apps_stage import example, scene
 from wizard.config import VercelProject
 from wizard.engine.plan import Ask, Failed
-from wizard.phases.apps_crons import command
-from wizard.phases.prepare_vercel_records import VercelRecord
-from wizard.phases.settle_crons import OFF, QUESTION, EnableCrons
+from wizard.phases.apps.crons import command
+from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.phases.settle.crons import OFF, QUESTION, EnableCrons
 
 ROW = {"host": "openmates.org", "path": "/api/tick", "schedule": "0 5 * * *"}
 

@@ -11,13 +11,13 @@ from tests.phases.cutover_stage import EDGE, NEW_API, NEW_WEB, OLD, CutoverWorld
 from tests.rehearsal.small_stage import example
 from wizard.config import DnsProviderName
 from wizard.engine.plan import Ask
-from wizard.phases import cutover
-from wizard.phases.cutover_flip import FlipStep
-from wizard.phases.cutover_old_proxy import OldProxy
-from wizard.phases.cutover_records import FlipRecord, TtlRecord
-from wizard.phases.cutover_ttl import LowerTtl
-from wizard.phases.prepare_dns_zone import DnsZone
-from wizard.phases.settle_ttl import RaiseTtl
+from wizard.phases.cutover import steps as cutover
+from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.old_proxy import OldProxy
+from wizard.phases.cutover.records import FlipRecord, TtlRecord
+from wizard.phases.cutover.ttl import LowerTtl
+from wizard.phases.prepare.dns_zone import DnsZone
+from wizard.phases.settle.ttl import RaiseTtl
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -13,9 +13,9 @@ from wizard.engine import journal, progress
 from wizard.engine.check import Check, CheckState
 from wizard.engine.events import Checked, StepChanged, StepState
 from wizard.engine.run import Result
-from wizard.phases.cutover_flip import FlipStep
-from wizard.phases.cutover_records import FlipRecord, TtlRecord
-from wizard.phases.cutover_ttl import LowerTtl
+from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.records import FlipRecord, TtlRecord
+from wizard.phases.cutover.ttl import LowerTtl
 from wizard.rehearsal.faults import Faults
 
 pytestmark = pytest.mark.timeout(300)

@@ -14,14 +14,14 @@ from tests.phases.cutover_stage import NEW_API, CutoverWorld, cutover_world
 from tests.rehearsal.small_stage import example
 from wizard.config import Config, DnsProviderName
 from wizard.engine.plan import Ask, Failed, Plan, Refusal, Wait
-from wizard.phases import cutover
-from wizard.phases.cutover_certificates import CertificatesStep
-from wizard.phases.cutover_flip import FlipStep
-from wizard.phases.cutover_preflight import Preflight
-from wizard.phases.cutover_records import FlipRecord
-from wizard.phases.cutover_ttl import LowerTtl
-from wizard.phases.prepare_dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
-from wizard.rehearsal.dns_state import Row
+from wizard.phases.cutover import steps as cutover
+from wizard.phases.cutover.certificates import CertificatesStep
+from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.preflight import Preflight
+from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.cutover.ttl import LowerTtl
+from wizard.phases.prepare.dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
+from wizard.rehearsal.dns.state import Row
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -140,7 +140,7 @@ async def test_a_zone_that_is_delegated_elsewhere_is_found_long_before(
 
 
 def _names(world: CutoverWorld) -> list[str]:
-    from wizard.rehearsal.dns import SERVERS
+    from wizard.rehearsal.dns.standin import SERVERS
 
     return list(SERVERS)
 

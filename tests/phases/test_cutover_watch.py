@@ -17,8 +17,8 @@ from wizard.config import Cutover
 from wizard.dns.records import ChangeSet, RecordChange, rrset
 from wizard.dns.view import Verdict, WatchView
 from wizard.engine.check import Check, CheckState
-from wizard.phases.cutover_records import FlipRecord
-from wizard.phases.cutover_watch import WatchStep, watch_back
+from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.cutover.watch import WatchStep, watch_back
 from wizard.world import World
 
 ZONE, WEB, API = "openmates.org", "www.openmates.org", "api.openmates.org"

@@ -12,12 +12,12 @@ from tests.phases.context import Bench
 from tests.phases.test_hosts_provision import Scene
 from tests.rehearsal.hosts_stage import CONFIG, hosts_world
 from wizard.engine.plan import Failed, Kind, Refusal
-from wizard.phases import data
-from wizard.phases.decommission_old_host import StopOldHost
-from wizard.phases.prepare_old_host import OldHostInventoryStep
+from wizard.phases.data import steps as data
+from wizard.phases.decommission.old_host import StopOldHost
+from wizard.phases.prepare.old_host import OldHostInventoryStep
 from wizard.records import AppRecord
-from wizard.rehearsal.hosts import Host
-from wizard.rehearsal.hosts_state import Container, File, Mount, Volume
+from wizard.rehearsal.hosts.standin import Host
+from wizard.rehearsal.hosts.state import Container, File, Mount, Volume
 
 REHEARSE, FREEZE, DATABASE, VAULT, LOGS, COMPARE, START = data.steps(CONFIG)
 

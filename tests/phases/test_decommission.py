@@ -15,17 +15,17 @@ from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Wait
 from wizard.errors import UnreachableError
-from wizard.phases.cutover_records import FlipRecord
-from wizard.phases.decommission import steps
-from wizard.phases.decommission_delete import DeleteProject
-from wizard.phases.decommission_end import RevokeTokens, Subscription
-from wizard.phases.decommission_export import Export
-from wizard.phases.decommission_records import SoakRecord
-from wizard.phases.decommission_rungs import DisconnectGit, Pause, RemoveDomains
-from wizard.phases.decommission_soak import Soak
-from wizard.phases.prepare_vercel import VercelStep
+from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.decommission.delete import DeleteProject
+from wizard.phases.decommission.end import RevokeTokens, Subscription
+from wizard.phases.decommission.export import Export
+from wizard.phases.decommission.records import SoakRecord
+from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
+from wizard.phases.decommission.soak import Soak
+from wizard.phases.decommission.steps import steps
+from wizard.phases.prepare.vercel import VercelStep
 from wizard.redact import redact
-from wizard.rehearsal.vercel_state import REHEARSAL_TOKEN
+from wizard.rehearsal.vercel.state import REHEARSAL_TOKEN
 
 
 def ids(turn: Turn) -> list[str]:

@@ -13,16 +13,16 @@ from tests.phases.decommission_stage import DAY, climb, take
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from wizard.config import EnvSource
 from wizard.engine.plan import Ask, Failed
-from wizard.phases.decommission_delete import DeleteProject
-from wizard.phases.decommission_export import Export
-from wizard.phases.decommission_guards import Rung, objections
-from wizard.phases.decommission_records import SoakRecord
-from wizard.phases.decommission_rungs import DisconnectGit, Pause, RemoveDomains
-from wizard.phases.decommission_standing import standing
-from wizard.phases.prepare_vercel_records import VercelRecord
-from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
-from wizard.rehearsal.vercel_project import add_variable
-from wizard.rehearsal.vercel_state import HOUR
+from wizard.phases.decommission.delete import DeleteProject
+from wizard.phases.decommission.export import Export
+from wizard.phases.decommission.guards import Rung, objections
+from wizard.phases.decommission.records import SoakRecord
+from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
+from wizard.phases.decommission.standing import standing
+from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.rehearsal.fronts.vercel import VERCEL_ADDRESS
+from wizard.rehearsal.vercel.project import add_variable
+from wizard.rehearsal.vercel.state import HOUR
 
 Spoil = Callable[[VercelWorld], Awaitable[None]]
 
@@ -76,7 +76,7 @@ async def _sensitive(small: VercelWorld) -> None:
 
 
 async def _git(small: VercelWorld) -> None:
-    from wizard.rehearsal.vercel_project import github_link
+    from wizard.rehearsal.vercel.project import github_link
 
     small.project.document["link"] = github_link("owner/shop", "main", 1)
 
@@ -86,7 +86,7 @@ async def _unpaused(small: VercelWorld) -> None:
 
 
 async def _domain(small: VercelWorld) -> None:
-    from wizard.rehearsal.vercel_project import domain
+    from wizard.rehearsal.vercel.project import domain
 
     small.project.domains["new.shop.example"] = domain(
         small.project.id, "new.shop.example", "shop.example", 1

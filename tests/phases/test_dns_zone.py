@@ -14,10 +14,10 @@ from tests.rehearsal.small_stage import example
 from wizard.dns.leftovers import Kind, covering_wildcard, leftovers
 from wizard.dns.records import RRset, ZoneSnapshot
 from wizard.engine.plan import Ask
-from wizard.phases.cutover_records import ZoneRecord
-from wizard.phases.cutover_ttl import LowerTtl
-from wizard.phases.prepare_dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
-from wizard.rehearsal.dns_state import Row
+from wizard.phases.cutover.records import ZoneRecord
+from wizard.phases.cutover.ttl import LowerTtl
+from wizard.phases.prepare.dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
+from wizard.rehearsal.dns.state import Row
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -137,7 +137,7 @@ async def test_signatures_that_nobody_can_follow_are_told(
 
         monkeypatch.setattr("wizard.phases.dns01.resolve", signed)
         step = DnsZone(world.config)
-        from wizard.phases.prepare_dns_zone import delegation
+        from wizard.phases.prepare.dns_zone import delegation
 
         found = await delegation(world.bench.context(step), await world.bench.world.dns_provider.snapshot())
 

@@ -16,11 +16,11 @@ from wizard.engine.check import CheckState
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
 from wizard.net import Reach, probe
-from wizard.phases.firewall_host import Applied, HostFirewall, let_in
-from wizard.phases.firewall_isolation import Isolation
-from wizard.phases.firewall_ports import PortsClosed
-from wizard.rehearsal.hosts_old import OLD_HOST
-from wizard.rehearsal.hosts_state import Container
+from wizard.phases.firewall.host import Applied, HostFirewall, let_in
+from wizard.phases.firewall.isolation import Isolation
+from wizard.phases.firewall.ports import PortsClosed
+from wizard.rehearsal.hosts.old import OLD_HOST
+from wizard.rehearsal.hosts.state import Container
 
 
 @pytest_asyncio.fixture
@@ -68,7 +68,7 @@ async def test_a_host_is_closed_and_still_lets_the_operator_in(scene: Scene) -> 
 
 
 async def test_rules_that_lock_out_undo_themselves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wizard.phases import firewall_rules
+    from wizard.phases.firewall import rules as firewall_rules
 
     forgetful = lambda self: (("allow", "80/tcp"), ("allow", "443/tcp"))  # noqa: E731
     monkeypatch.setattr(firewall_rules.Wanted, "ufw_rules", forgetful)

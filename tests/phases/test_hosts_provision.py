@@ -19,10 +19,10 @@ from tests.rehearsal.hosts_stage import CONFIG, HostsWorld, hosts_world
 from wizard.clients.ssh import HostKeyError, generate_key
 from wizard.engine.plan import Failed
 from wizard.phases.hosts import new_host
-from wizard.phases.provision_login import Login
-from wizard.phases.provision_panel import Panel
+from wizard.phases.provision.login import Login
+from wizard.phases.provision.panel import Panel
 from wizard.records import HostKeyRecord, ServerRecord
-from wizard.rehearsal.hosts import Host
+from wizard.rehearsal.hosts.standin import Host
 
 
 @dataclass
@@ -142,7 +142,7 @@ async def test_a_lost_connection_and_a_new_wizard_take_the_installation_up(scene
     await scene.bench.drive(scene.login("backend"))
     step = scene.panel("backend")
     client = await new_host(scene.bench.context(step), "backend")
-    from wizard.phases.provision_panel import JOB, install_script
+    from wizard.phases.provision.panel import JOB, install_script
 
     await client.start_job(JOB, install_script("https://example.org/i", "172.31.0.10", "172.30.0.0/16"))
     host.cut_connections()

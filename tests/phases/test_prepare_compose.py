@@ -13,7 +13,7 @@ from tests.shared import shared_dir
 from wizard.config import Config, Volume
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed
-from wizard.phases.prepare_compose import GO_ON, STOP, ComposeStep, ReviewRecord
+from wizard.phases.prepare.compose import GO_ON, STOP, ComposeStep, ReviewRecord
 
 REPOSITORY = "glowingkitty/OpenMates"
 FILE = "backend/core/docker-compose.selfhost.yml"

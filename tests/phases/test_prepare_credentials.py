@@ -12,11 +12,11 @@ from tests.rehearsal.entered import Entered, entered
 from wizard import configfile
 from wizard.engine.check import Check, CheckState
 from wizard.engine.plan import Failed
-from wizard.phases.prepare_credentials import CredentialsStep
-from wizard.rehearsal.git_state import READ_ONLY_TOKEN as GIT_READ_ONLY
-from wizard.rehearsal.git_state import STRANGER_TOKEN
-from wizard.rehearsal.hetzner_state import EXPIRED_TOKEN, READ_ONLY_TOKEN
-from wizard.rehearsal.vercel_state import OTHER_TEAM_TOKEN
+from wizard.phases.prepare.credentials import CredentialsStep
+from wizard.rehearsal.git.state import READ_ONLY_TOKEN as GIT_READ_ONLY
+from wizard.rehearsal.git.state import STRANGER_TOKEN
+from wizard.rehearsal.hetzner.state import EXPIRED_TOKEN, READ_ONLY_TOKEN
+from wizard.rehearsal.vercel.state import OTHER_TEAM_TOKEN
 
 REPOSITORY = "github.glowingkitty/OpenMates"
 

@@ -13,8 +13,8 @@ from tests.phases.context import Bench, Turn
 from tests.rehearsal.git_stage import SHOP, GitWorld, git_world, shop
 from wizard.config import App, Config, GitHost
 from wizard.engine.plan import Failed
-from wizard.phases import prepare_dockerfile as dockerfiles
-from wizard.phases.prepare_git import GitStep
+from wizard.phases.prepare import dockerfile as dockerfiles
+from wizard.phases.prepare.git import GitStep
 
 
 async def _driven(there: GitWorld) -> Turn:

@@ -14,18 +14,18 @@ from tests.phases.context import Turn
 from tests.real.acme_servers import free_ports, needs, running
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from tests.shared import shared_dir
-from wizard import vercel_json
 from wizard.config import VercelProject
 from wizard.engine.plan import Ask, Failed
 from wizard.errors import WizardError
 from wizard.phases.costs import costs_of
-from wizard.phases.prepare_vercel import VercelStep
-from wizard.phases.prepare_vercel_records import VercelRecord
-from wizard.rehearsal.vercel_state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN
-from wizard.vercel_caddy import caddyfile
-from wizard.vercel_findings import ORDER, Fate, Severity, worst
-from wizard.vercel_json import HeaderRule, PathRule, VercelJson
-from wizard.vercel_paths import UntranslatableError, destination, pattern
+from wizard.phases.prepare.vercel import VercelStep
+from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.rehearsal.vercel.state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN
+from wizard.vercel import json as vercel_json
+from wizard.vercel.caddy import caddyfile
+from wizard.vercel.findings import ORDER, Fate, Severity, worst
+from wizard.vercel.json import HeaderRule, PathRule, VercelJson
+from wizard.vercel.paths import UntranslatableError, destination, pattern
 
 RECORD = "vercel_shop-web"
 

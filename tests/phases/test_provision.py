@@ -19,14 +19,14 @@ from wizard.config import Config
 from wizard.engine.plan import Ask, Failed
 from wizard.engine.step import Step
 from wizard.errors import CredentialError, UsageError, VendorError, WizardError
-from wizard.phases import provision
-from wizard.phases.firewall_cloud import CloudFirewall
+from wizard.phases.firewall.cloud import CloudFirewall
 from wizard.phases.hosts import host_key_secret
 from wizard.phases.provision import naming
+from wizard.phases.provision import steps as provision
 from wizard.phases.provision.choice import rank
-from wizard.phases.settle_protection import Protection
+from wizard.phases.settle.protection import Protection
 from wizard.records import HostKeyRecord, ServerRecord
-from wizard.rehearsal.hetzner_state import EXPIRED_TOKEN, READ_ONLY_TOKEN, Document
+from wizard.rehearsal.hetzner.state import EXPIRED_TOKEN, READ_ONLY_TOKEN, Document
 
 
 def config(**server: Any) -> Config:
@@ -168,7 +168,7 @@ async def test_somebody_elses_server_of_that_name_is_a_question(tmp_path: Path) 
     async with hetzner_world(tmp_path, config=cfg) as small:
         b = bench(small, tmp_path)
         await drive(b, cfg, *SHARED, "frontend.address")
-        from wizard.rehearsal.hetzner_servers import Servers
+        from wizard.rehearsal.hetzner.servers import Servers
 
         foreign = {"name": "frontend", "server_type": "cpx22", "location": "nbg1", "image": "ubuntu-24.04"}
         Servers(small.stage.hetzner).new(foreign)

@@ -12,7 +12,6 @@ import pytest
 
 from tests.rehearsal.hetzner_stage import HetznerWorld, hetzner_world
 from tests.rehearsal.small_stage import example
-from wizard import report
 from wizard.config import Config
 from wizard.engine import progress as progress_file
 from wizard.engine.bus import Bus
@@ -21,11 +20,13 @@ from wizard.engine.operator import Unattended
 from wizard.engine.progress import Progress
 from wizard.engine.run import Result, engine_for
 from wizard.engine.step import Phase, Step
-from wizard.phases import costs_of, provision
+from wizard.phases import costs_of
+from wizard.phases.provision import steps as provision
 from wizard.phases.provision.server import ServerStep
-from wizard.rehearsal import hetzner_servers
-from wizard.rehearsal.hetzner_servers import Servers
-from wizard.rehearsal.hetzner_state import EXPIRED_TOKEN, READ_ONLY_TOKEN, REHEARSAL_TOKEN, Document
+from wizard.rehearsal.hetzner import servers as hetzner_servers
+from wizard.rehearsal.hetzner.servers import Servers
+from wizard.rehearsal.hetzner.state import EXPIRED_TOKEN, READ_ONLY_TOKEN, REHEARSAL_TOKEN, Document
+from wizard.report import gather as report
 
 WITH_ADDRESS = {"cx23": "7.13", "cpx12": "14.27", "cpx22": "23.79"}
 ADDRESS_ALONE = "0.60"

@@ -12,12 +12,12 @@ from wizard.config import Config, Settle
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask
 from wizard.errors import WizardError
-from wizard.phases.backup_restore import Saved, restore_volume
-from wizard.phases.settle_alerts import AlertsStep
-from wizard.phases.settle_backups import BackupsStep
-from wizard.phases.settle_rollback import RollbackStep
-from wizard.rehearsal.hosts_docker import packed
-from wizard.rehearsal.hosts_state import File, Volume
+from wizard.phases.settle.alerts import AlertsStep
+from wizard.phases.settle.backup_restore import Saved, restore_volume
+from wizard.phases.settle.backups import BackupsStep
+from wizard.phases.settle.rollback import RollbackStep
+from wizard.rehearsal.hosts.docker import packed
+from wizard.rehearsal.hosts.state import File, Volume
 
 
 def alone(config: Config, **wishes: object) -> Config:

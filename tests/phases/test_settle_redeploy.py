@@ -6,9 +6,9 @@ import pytest
 
 from tests.phases.test_certificates_steps import ADDRESSES, Scene, scene
 from wizard.engine.check import CheckState
-from wizard.phases.apps_trial import TrialRecord, TrialStep
-from wizard.phases.cutover_certificates import CertificatesStep
-from wizard.phases.settle_zero_downtime import ZeroDowntimeStep
+from wizard.phases.apps.trial import TrialRecord, TrialStep
+from wizard.phases.cutover.certificates import CertificatesStep
+from wizard.phases.settle.zero_downtime import ZeroDowntimeStep
 
 __all__ = ["scene"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from wizard.config import App, EnvSource
 from wizard.engine.plan import Ask
-from wizard.phases.apps_environment import EnvironmentFacts, EnvironmentStep, compare
-from wizard.phases.apps_variables import Variables, gather, secret_name
-from wizard.rehearsal.vercel_project import add_variable
+from wizard.phases.apps.environment import EnvironmentFacts, EnvironmentStep, compare
+from wizard.phases.apps.variables import Variables, gather, secret_name
+from wizard.rehearsal.vercel.project import add_variable
 
 QUESTION = "prepare.vercel.shop-web.variable.{} (production+preview)"
 

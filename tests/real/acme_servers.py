@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from wizard.rehearsal.acme_authority import Authority, AuthorityState
+from wizard.rehearsal.acme.authority import Authority, AuthorityState
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from tests.real.acme_servers import free_ports, running
 from wizard.checks.tls import alternative_names, covers
-from wizard.rehearsal.acme_authority import Authority, self_signed
+from wizard.rehearsal.acme.authority import Authority, self_signed
 
 _STORE = "/etc/dokploy/traefik/dynamic/acme.json"
 

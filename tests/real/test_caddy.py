@@ -12,7 +12,7 @@ from tests.real.acme_servers import free_ports, needs, running
 from wizard.checks.http import HttpClient, HttpProblem, Problem
 from wizard.checks.tls import look
 from wizard.net import LiveNet
-from wizard.rehearsal.acme_authority import Authority, AuthorityState
+from wizard.rehearsal.acme.authority import Authority, AuthorityState
 
 pytestmark = pytest.mark.real
 HERE = "127.0.0.1"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.real.cutover_scene import NEW_API, NEW_WEB, OLD, PLATFORM, real_scene
-from wizard.phases import cutover
-from wizard.phases.cutover_flip import FlipStep
-from wizard.phases.prepare_dns_zone import DnsZone
+from wizard.phases.cutover import steps as cutover
+from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.prepare.dns_zone import DnsZone
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ from wizard.clients import commands, ssh
 from wizard.clients.ssh import HostClient, SshClients, Target
 from wizard.clock import LiveClock
 from wizard.errors import UnreachableError
-from wizard.phases import firewall_rules as rules
+from wizard.phases.firewall import rules
 
 pytestmark = pytest.mark.real
 

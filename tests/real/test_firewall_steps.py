@@ -18,9 +18,10 @@ from wizard.clients import ssh
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
 from wizard.net import Reach
-from wizard.phases import firewall_host, firewall_rules
-from wizard.phases.firewall_host import HostFirewall
-from wizard.phases.firewall_ports import PortsClosed
+from wizard.phases.firewall import host as firewall_host
+from wizard.phases.firewall import rules as firewall_rules
+from wizard.phases.firewall.host import HostFirewall
+from wizard.phases.firewall.ports import PortsClosed
 from wizard.records import HostKeyRecord, ServerRecord
 from wizard.secrets import FileSecrets
 from wizard.world import World

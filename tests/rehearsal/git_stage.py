@@ -12,8 +12,8 @@ from tests.rehearsal.stage_clock import WizardClock
 from wizard.clients.git import GitClient, GitClients
 from wizard.config import Config, GitHost
 from wizard.endpoints import Endpoints
-from wizard.rehearsal.git import GitStandin
-from wizard.rehearsal.git_state import RepositoryState
+from wizard.rehearsal.git.standin import GitStandin
+from wizard.rehearsal.git.state import RepositoryState
 from wizard.rehearsal.stage import Stage
 from wizard.secrets import FileSecrets
 from wizard.world import World

@@ -16,9 +16,9 @@ from wizard.endpoints import Endpoints
 from wizard.net import GatewayNet
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.hetzner import HetznerStandin
-from wizard.rehearsal.hetzner_state import REHEARSAL_TOKEN
-from wizard.rehearsal.hosts import Hosts
+from wizard.rehearsal.hetzner.standin import HetznerStandin
+from wizard.rehearsal.hetzner.state import REHEARSAL_TOKEN
+from wizard.rehearsal.hosts.standin import Hosts
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.stage import Stage, StageLedger

@@ -29,8 +29,8 @@ from wizard.endpoints import Endpoints
 from wizard.net import GatewayNet
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.fronts import Fronts
-from wizard.rehearsal.hosts import Host, Hosts
+from wizard.rehearsal.fronts.standin import Fronts
+from wizard.rehearsal.hosts.standin import Host, Hosts
 from wizard.rehearsal.internet import OPERATOR_V4, Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites

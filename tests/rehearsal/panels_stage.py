@@ -12,11 +12,11 @@ from tests.rehearsal.hosts_stage import CONFIG, HostsWorld, hosts_world
 from wizard.clients.dokploy import DokployClient, DokployClients
 from wizard.clients.ssh import Target
 from wizard.config import Config
-from wizard.rehearsal.acme import AcmeStandin
-from wizard.rehearsal.git_state import Clone, CloneRefused
-from wizard.rehearsal.hosts import Host
-from wizard.rehearsal.hosts_state import SwarmService, Volume
-from wizard.rehearsal.panels import Panel, Panels
+from wizard.rehearsal.acme.standin import AcmeStandin
+from wizard.rehearsal.git.state import Clone, CloneRefused
+from wizard.rehearsal.hosts.standin import Host
+from wizard.rehearsal.hosts.state import SwarmService, Volume
+from wizard.rehearsal.panels.standin import Panel, Panels
 from wizard.rehearsal.sites import SiteRequest
 
 EMAIL, PASSWORD = "admin@shop.example", "a-password-that-nobody-guesses"

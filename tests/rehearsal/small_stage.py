@@ -11,10 +11,10 @@ from typing import Any
 
 from wizard.config import App, AppKind, Config, Dns, DnsProviderName, OldHost, Project, Server, VercelProject
 from wizard.net import GatewayNet
-from wizard.rehearsal.acme import AcmeStandin
+from wizard.rehearsal.acme.standin import AcmeStandin
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.fronts import Fronts
+from wizard.rehearsal.fronts.standin import Fronts
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites

@@ -6,8 +6,8 @@ import pytest
 
 from wizard.dns.providers.manual import to_type
 from wizard.dns.records import RecordChange, rrset
-from wizard.rehearsal.dns_hand import typed
-from wizard.rehearsal.dns_state import Row
+from wizard.rehearsal.dns.hand import typed
+from wizard.rehearsal.dns.state import Row
 
 OLD = rrset("www.shop.example", "A", 3600, ["198.51.100.20", "198.51.100.21"])
 

@@ -11,7 +11,7 @@ import pytest
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, SmallWorld, small_world
 from wizard.checks.http import HttpClient, HttpProblem, Problem
 from wizard.checks.tls import DEFAULT_CERTIFICATE, look
-from wizard.rehearsal.front import ACME_FILE
+from wizard.rehearsal.fronts.front import ACME_FILE
 
 
 @pytest.fixture

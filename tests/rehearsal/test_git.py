@@ -16,9 +16,10 @@ from wizard.clients.ssh import generate_key
 from wizard.compose.review import review
 from wizard.compose.setting import Setting
 from wizard.config import AppKind, Config, GitHost
-from wizard.rehearsal import git_compose, git_tree
-from wizard.rehearsal.git_state import CloneRefused
-from wizard.rehearsal.hosts import Hosts
+from wizard.rehearsal.git import compose as git_compose
+from wizard.rehearsal.git import tree as git_tree
+from wizard.rehearsal.git.state import CloneRefused
+from wizard.rehearsal.hosts.standin import Hosts
 from wizard.rehearsal.sites import SiteAnswer, SiteRequest
 
 HOSTS = pytest.mark.parametrize("host", list(GitHost))

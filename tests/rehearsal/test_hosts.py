@@ -23,7 +23,7 @@ from wizard.clients.ssh import (
 from wizard.errors import UnreachableError
 from wizard.net import Reach, probe
 from wizard.phases.hosts import old_host_target
-from wizard.rehearsal.hosts import CloudRule, Host
+from wizard.rehearsal.hosts.standin import CloudRule, Host
 
 
 @pytest_asyncio.fixture
@@ -249,6 +249,6 @@ async def test_a_database_goes_from_host_to_host_in_one_transaction(small: Hosts
 
 
 def _postgres(name: str):  # type: ignore[no-untyped-def]
-    from wizard.rehearsal.hosts_state import Container
+    from wizard.rehearsal.hosts.state import Container
 
     return Container(name, "postgres:13-alpine", env={"POSTGRES_USER": "u"})

@@ -15,8 +15,8 @@ from tests.rehearsal.panels_stage import BUILD_TYPE, PanelWorld, Shop, panel_wor
 from wizard.clients.dokploy import MissingError, RefusedError, TroubleError
 from wizard.errors import CredentialError
 from wizard.net import Reach, probe
-from wizard.rehearsal.hosts import CloudRule
-from wizard.rehearsal.panels import Panels
+from wizard.rehearsal.hosts.standin import CloudRule
+from wizard.rehearsal.panels.standin import Panels
 from wizard.rehearsal.sites import SiteRequest
 
 

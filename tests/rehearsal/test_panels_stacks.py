@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.rehearsal.panels_stage import COMPOSE, PanelWorld, Shop, panel_world
 from wizard.clients.dokploy import RefusedError
-from wizard.rehearsal.panels_procedures import PROCEDURES
+from wizard.rehearsal.panels.procedures import PROCEDURES
 
 
 @pytest_asyncio.fixture
@@ -124,7 +124,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_compose_refuses_fails_with_its_words_and_leaves_what_runs(shop: Shop, case: str) -> None:
-    from wizard.rehearsal.hosts_state import Container
+    from wizard.rehearsal.hosts.state import Container
 
     proxy = Container("dokploy-traefik", "traefik:v3.6.7", ports=("0.0.0.0:80->80/tcp",))
     shop.host.docker.containers["dokploy-traefik"] = proxy

@@ -10,9 +10,9 @@ import pytest
 
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from wizard.checks.http import HttpAnswer
-from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
-from wizard.rehearsal.vercel import VercelStandin
-from wizard.rehearsal.vercel_state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN, REHEARSAL_TOKEN
+from wizard.rehearsal.fronts.vercel import VERCEL_ADDRESS
+from wizard.rehearsal.vercel.standin import VercelStandin
+from wizard.rehearsal.vercel.state import EXPIRED_TOKEN, OTHER_TEAM_TOKEN, REHEARSAL_TOKEN
 
 TEAM = {"teamId": "team_shop"}
 

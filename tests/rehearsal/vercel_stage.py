@@ -17,20 +17,20 @@ from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.endpoints import Endpoints
 from wizard.net import GatewayNet
 from wizard.records import ServerRecord
-from wizard.rehearsal.acme import AcmeStandin
+from wizard.rehearsal.acme.standin import AcmeStandin
 from wizard.rehearsal.clock import ClockFile, StageClock
-from wizard.rehearsal.dns import DnsStandin
+from wizard.rehearsal.dns.standin import DnsStandin
 from wizard.rehearsal.faults import Faults
-from wizard.rehearsal.fronts import Fronts
-from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
-from wizard.rehearsal.git import GitStandin
+from wizard.rehearsal.fronts.standin import Fronts
+from wizard.rehearsal.fronts.vercel import VERCEL_ADDRESS
+from wizard.rehearsal.git.standin import GitStandin
 from wizard.rehearsal.internet import OPERATOR_V4, Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites
 from wizard.rehearsal.stage import Stage, StageLedger
-from wizard.rehearsal.vercel import VercelStandin
-from wizard.rehearsal.vercel_riches import enrich
-from wizard.rehearsal.vercel_state import REHEARSAL_TOKEN, ProjectState
+from wizard.rehearsal.vercel.riches import enrich
+from wizard.rehearsal.vercel.standin import VercelStandin
+from wizard.rehearsal.vercel.state import REHEARSAL_TOKEN, ProjectState
 from wizard.secrets import FileSecrets
 from wizard.world import World
 

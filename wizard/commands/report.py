@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wizard import phases, report
+from wizard import phases
 from wizard.commands.lines import say
 from wizard.commands.options import Options
 from wizard.commands.place import configuration
 from wizard.engine.progress import load
 from wizard.errors import ExitCode, UsageError
-from wizard.report_render import Form, render
+from wizard.report import gather as report
+from wizard.report.render import Form, render
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -189,8 +189,8 @@ class EngineSession:
 
     async def report(self) -> str:
         """What was done and proven so far, as Markdown."""
-        from wizard import report
-        from wizard.report_render import Form, render
+        from wizard.report import gather as report
+        from wizard.report.render import Form, render
 
         costs = self.costs
         gathered = report.gather(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wizard.errors import WizardError
 from wizard.init.found import FoundImage, FoundStack, Notes
-from wizard.phases import prepare_dockerfile as dockerfiles
+from wizard.phases.prepare import dockerfile as dockerfiles
 
 if TYPE_CHECKING:
     from wizard.clients.git import GitClient

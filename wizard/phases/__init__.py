@@ -18,5 +18,5 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     """Every step of the migration that `config` describes."""
     found: list[Step[Any]] = []
     for phase in Phase:
-        found.extend(import_module(f"wizard.phases.{phase.value}").steps(config))
+        found.extend(import_module(f"wizard.phases.{phase.value}.steps").steps(config))
     return tuple(found)

@@ -54,7 +54,7 @@ def _vercel(config: Config, progress: Progress) -> tuple[str, ...]:
 
 
 def _billed(config: Config, progress: Progress) -> tuple[str, ...]:
-    from wizard.phases.prepare_vercel_records import STEP, VercelRecord, record_name
+    from wizard.phases.prepare.vercel_records import STEP, VercelRecord, record_name
 
     bills: dict[str, str] = {}
     for project in config.vercel:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wizard.engine.step import Context
 from wizard.errors import UnreachableError, WizardError
 from wizard.phases import dns01
-from wizard.phases.cutover_old_proxy import install, proxy_of
+from wizard.phases.cutover.old_proxy import install, proxy_of
 
 if TYPE_CHECKING:
     from wizard.clients.acme import ProofPage

@@ -56,7 +56,7 @@ class Door:
 
     def with_hands(self, operator: Operator) -> Operator:
         """Somebody who also types into the zone what a question asks for."""
-        from wizard.rehearsal.dns_hand import WithHands
+        from wizard.rehearsal.dns.hand import WithHands
 
         return WithHands(operator, self.control)
 
@@ -103,7 +103,7 @@ async def enter(config: Config, config_path: Path, progress: Path, wish: Wish) -
         live=False,
     )
     if config.dns.provider is DnsProviderName.MANUAL:
-        from wizard.rehearsal.dns_hand import TypedZone
+        from wizard.rehearsal.dns.hand import TypedZone
 
         world.dns_provider = TypedZone(world, control)
     try:

@@ -20,15 +20,15 @@ from wizard.rehearsal.ledger import GONE, Ledger
 
 if TYPE_CHECKING:
     from wizard.config import Config
-    from wizard.rehearsal.acme import AcmeStandin
-    from wizard.rehearsal.dns import DnsStandin
-    from wizard.rehearsal.fronts import Fronts
-    from wizard.rehearsal.git import GitStandin
-    from wizard.rehearsal.hetzner import HetznerStandin
-    from wizard.rehearsal.hosts import Hosts
-    from wizard.rehearsal.panels import Panels
+    from wizard.rehearsal.acme.standin import AcmeStandin
+    from wizard.rehearsal.dns.standin import DnsStandin
+    from wizard.rehearsal.fronts.standin import Fronts
+    from wizard.rehearsal.git.standin import GitStandin
+    from wizard.rehearsal.hetzner.standin import HetznerStandin
+    from wizard.rehearsal.hosts.standin import Hosts
+    from wizard.rehearsal.panels.standin import Panels
     from wizard.rehearsal.sites import Sites
-    from wizard.rehearsal.vercel import VercelStandin
+    from wizard.rehearsal.vercel.standin import VercelStandin
     from wizard.rehearsal.visitors import Visitors
 
 

@@ -16,7 +16,7 @@ import dns.rdatatype
 
 from wizard.clock import moment_text
 from wizard.endpoints import Endpoints, SocketAddress
-from wizard.rehearsal.fronts_vercel import VERCEL_ADDRESS
+from wizard.rehearsal.fronts.vercel import VERCEL_ADDRESS
 
 if TYPE_CHECKING:
     from wizard.rehearsal.stage import Stage

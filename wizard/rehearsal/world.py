@@ -17,7 +17,7 @@ from wizard.endpoints import Endpoints, SocketAddress
 from wizard.rehearsal import state as states
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.control import Control
-from wizard.rehearsal.dns_hand import Typist
+from wizard.rehearsal.dns.hand import Typist
 from wizard.rehearsal.faults import Faults
 from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import MADE
@@ -25,14 +25,14 @@ from wizard.rehearsal.stage import Stage, StageLedger
 
 PARTS: tuple[tuple[str, str, str], ...] = (
     ("sites", "wizard.rehearsal.sites", "Sites"),
-    ("dns", "wizard.rehearsal.dns", "DnsStandin"),
-    ("acme", "wizard.rehearsal.acme", "AcmeStandin"),
-    ("fronts", "wizard.rehearsal.fronts", "Fronts"),
-    ("hosts", "wizard.rehearsal.hosts", "Hosts"),
-    ("panels", "wizard.rehearsal.panels", "Panels"),
-    ("hetzner", "wizard.rehearsal.hetzner", "HetznerStandin"),
-    ("git", "wizard.rehearsal.git", "GitStandin"),
-    ("vercel", "wizard.rehearsal.vercel", "VercelStandin"),
+    ("dns", "wizard.rehearsal.dns.standin", "DnsStandin"),
+    ("acme", "wizard.rehearsal.acme.standin", "AcmeStandin"),
+    ("fronts", "wizard.rehearsal.fronts.standin", "Fronts"),
+    ("hosts", "wizard.rehearsal.hosts.standin", "Hosts"),
+    ("panels", "wizard.rehearsal.panels.standin", "Panels"),
+    ("hetzner", "wizard.rehearsal.hetzner.standin", "HetznerStandin"),
+    ("git", "wizard.rehearsal.git.standin", "GitStandin"),
+    ("vercel", "wizard.rehearsal.vercel.standin", "VercelStandin"),
     ("visitors", "wizard.rehearsal.visitors", "Visitors"),
 )
 """In the order in which they start: each may use those before it at once, the others later."""

@@ -1,0 +1,1 @@
+"""Cutover: certificates first, then the names, with the world watching and nobody noticing."""

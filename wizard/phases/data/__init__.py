@@ -1,0 +1,1 @@
+"""Data: practised, frozen, moved, compared, started."""

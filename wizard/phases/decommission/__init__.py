@@ -1,0 +1,1 @@
+"""Decommission: Vercel and the old host are left one rung at a time."""

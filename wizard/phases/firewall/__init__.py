@@ -1,0 +1,1 @@
+"""Firewall: each new host closed to the world in layers, and proven so from every side."""

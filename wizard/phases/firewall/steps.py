@@ -1,0 +1,19 @@
+"""Firewall: each new host closed to the world in layers, and proven so from every side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wizard.config import Config
+from wizard.engine.step import Step
+from wizard.phases.firewall.cloud import CloudFirewall
+from wizard.phases.firewall.host import HostFirewall
+from wizard.phases.firewall.isolation import Isolation
+from wizard.phases.firewall.ports import PortsClosed
+
+
+def steps(config: Config) -> tuple[Step[Any], ...]:
+    found: list[Step[Any]] = []
+    for server in config.servers:
+        found += [CloudFirewall(server, config), HostFirewall(server, config), PortsClosed(server, config)]
+    return (*found, Isolation(config))

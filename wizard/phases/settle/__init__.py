@@ -1,0 +1,1 @@
+"""Settle: what was moved keeps working by itself."""

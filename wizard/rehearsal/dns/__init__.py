@@ -1,0 +1,1 @@
+"""Authoritative servers, caches and DNS providers, as stand-ins."""

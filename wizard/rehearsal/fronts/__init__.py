@@ -1,0 +1,1 @@
+"""What listens on ports 80 and 443."""

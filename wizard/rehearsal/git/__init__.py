@@ -1,0 +1,1 @@
+"""GitHub's and GitLab's stand-in."""

@@ -1,0 +1,1 @@
+"""Machines that speak SSH and keep state."""

@@ -1,0 +1,1 @@
+"""A Dokploy panel per new host."""
