@@ -12,8 +12,8 @@ from screens.widgets.paint import Line
 from screens.widgets.rows import Row
 
 if TYPE_CHECKING:
-    from wizard.phases.apps_parity import DifferenceRow, ParityTable
-    from wizard.phases.settle_zero_downtime import AvailabilityRecord
+    from wizard.phases.apps.parity import DifferenceRow, ParityTable
+    from wizard.phases.settle.zero_downtime import AvailabilityRecord
 
 _WEIGHTS = {"breaks": "bad", "loses": "warn"}
 
