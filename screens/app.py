@@ -164,6 +164,9 @@ class WizardApp(App[int]):
             self.ask(step)
 
     def verify(self, step: str) -> None:
+        if not step:
+            return
+
         async def asked() -> None:
             await self.session.verify(step)
             good, total, broken = self.model.proven(step)
@@ -174,6 +177,8 @@ class WizardApp(App[int]):
         self.carry_out(asked())
 
     def undo(self, target: str) -> None:
+        if not target:
+            return
         from screens.confirm import Confirm
 
         info = self.model.info(target)

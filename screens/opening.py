@@ -37,17 +37,20 @@ class _NotYet:
     def plan(self, step: str) -> None:
         return None
 
-    def pause(self) -> None:
-        """Nothing runs yet."""
-
     async def preview(self) -> dict[str, Any]:
         return {}
 
     async def report(self) -> str:
         return ""
 
-    async def stop(self) -> None:
-        """Nothing runs yet."""
+    def _ignored(self, *command: object) -> None:
+        """Nothing can be told to what is not there."""
+
+    async def _later(self, *command: object) -> None:
+        """The same, for commands that are waited for."""
+
+    pause = resume = approve = approve_phase = answer = _ignored
+    start = stop = verify = undo = back = _later
 
 
 class Opening:

@@ -18,7 +18,7 @@ def curve_lines(view: WatchView, now: float, width: int, height: int, glyphs: Gl
     start, end = span_of(view, now)
     columns = max(4, width - _LABELS)
     rows = max(1, height - 1)
-    shares = [_share(view, start + (end - start) * (x + 0.5) / columns, now) for x in range(columns)]
+    shares = [_share(view, at, now) for at in _moments(start, end, columns, now)]
     lines: list[Line] = []
     for row in range(rows):
         lines.append(((_label(row, rows), "dim"), *_row(shares, row, rows, glyphs)))
@@ -33,6 +33,13 @@ def span_of(view: WatchView, now: float) -> tuple[float, float]:
     over = view.ends_at is not None and view.share == 1.0
     end = max([*points, start, view.ends_at or start, *([] if over else [now])])
     return start, end if end > start else start + 60.0
+
+
+def _moments(start: float, end: float, columns: int, now: float) -> list[float]:
+    """The middle of each column; of the one that is just being lived through, this very moment."""
+    each = (end - start) / columns
+    middles = [start + each * (x + 0.5) for x in range(columns)]
+    return [now if abs(now - middle) <= each / 2 else middle for middle in middles]
 
 
 def _share(view: WatchView, at: float, now: float) -> tuple[float, bool]:

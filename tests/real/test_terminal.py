@@ -164,7 +164,7 @@ def test_without_unicode_or_colour_the_same_can_be_read(tmp_path: Path, variable
         terminal.until("prepare", "its plan waits for you")
         if "NO_COLOR" in variables:
             coloured = terminal.tmux("capture-pane", "-e", "-p")
-shades = re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", coloured)
+            shades = re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", coloured)
             assert shades
             assert all(red == green == blue for red, green, blue in shades)
         else:

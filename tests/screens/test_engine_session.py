@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from wizard.engine import progress
 from wizard.engine.events import StepState
 from wizard.engine.plan import Choice, Question
 from wizard.engine.session import Costs, EngineSession
+from wizard.engine.step import Phase
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
@@ -103,3 +105,31 @@ async def test_a_second_wizard_shows_what_the_first_one_proved(tmp_path: Path) -
         assert "a exist" in at.words
         assert "Checks 1/1" in at.words
         await again.session.stop()
+
+
+async def test_an_answered_question_is_not_put_again_while_the_step_takes_note(tmp_path: Path) -> None:
+    first = session(tmp_path, Outside())
+    await first.start()
+    for _ in range(400):
+        if first.questions:
+            break
+        await asyncio.sleep(0.01)
+    assert [question.id for _, question in first.questions] == ["sure"]
+    first.answer("sure", "yes")
+    assert first.questions == ()
+    await first.stop()
+
+
+async def test_a_way_back_is_asked_about_even_where_the_phase_was_trusted(tmp_path: Path) -> None:
+    outside = Outside()
+    app = WizardApp(session(tmp_path, outside), ascii_only=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        at = Desk(app, app.session, pilot)  # type: ignore[arg-type]
+        app.session.approve_phase(Phase.CUTOVER)
+        await walk(at, lambda: app.model.ended == "done")
+        app.carry_out(app.session.undo("cutover.flip"))
+        await until(at, lambda: app.model.awaits_approval("cutover.flip"))
+        assert "flip" in outside.things
+        assert app.session.running
+        await app.session.stop()
+        assert "flip" in outside.things

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from screens.confirm import TypeName
+from screens.modal import Scroll
 from screens.overview import Overview
 from screens.question import AskQuestion
 from tests.screens import scenes
 from tests.screens.conftest import Opener
-from wizard.engine.plan import Question
+from wizard.engine.plan import Change, Kind, Plan, Question
 
 
 async def test_a_question_opens_by_itself_and_takes_the_default_on_enter(desk: Opener) -> None:
@@ -91,3 +92,38 @@ async def test_escape_leaves_what_cannot_be_undone_alone(desk: Opener) -> None:
         await at.press("a", "escape")
         assert at.session.calls == []
         assert isinstance(at.app.screen, Overview)
+
+
+async def test_a_long_question_scrolls_and_its_answer_stays_in_sight(desk: Opener) -> None:
+    session = scenes.running()
+    why = "\n".join(f"finding {number}: this must change before production" for number in range(40))
+    async with desk(session) as at:
+        session.ask("provision.backend.panel", Question("edits", "Accept all edits?", default="all", why=why))
+        await at.settle()
+        answer = at.app.screen.query_one("#answer")
+        assert answer.region.bottom < at.app.screen.size.height
+        text = at.app.screen.query_one(Scroll)
+        assert text.scroll_offset.y == 0
+        await at.press("pagedown")
+        assert text.scroll_offset.y > 0
+        await at.press("enter")
+        assert session.calls[-1] == ("answer", "edits", "all")
+
+
+async def test_what_one_name_allows_is_listed_whole_and_typed_once(desk: Opener) -> None:
+    session = scenes.running()
+    plan = Plan(
+        tuple(
+            Change(Kind.DELETE, name, f"domain {name}", before="served", confirm="openmates-web")
+            for name in ("openmates.org", "www.openmates.org")
+        )
+    )
+    async with desk(session) as at:
+        session.propose("decommission.delete", plan)
+        at.app.jump("decommission.delete")
+        await at.settle()
+        await at.press("a")
+        assert "Delete domain openmates.org" in at.words
+        assert "Delete domain www.openmates.org" in at.words
+        await at.press(*"openmates-web", "enter")
+        assert session.calls[-1] == ("approve", "decommission.delete", "yes")
