@@ -36,6 +36,10 @@ def offer_back(wizard: WizardApp) -> None:
 
 def back_text(wizard: WizardApp) -> list[str]:
     text = ["Every record that was flipped gets its old values again, in one call for each set of records."]
+    later = wizard.session.behind_back
+    if later:
+        names = " and ".join(phase.value for phase in reversed(later))
+        text.insert(0, f"What {names} did so far rests on the new records, so it is taken back first.")
     entry = wizard.model.latest("watch")
     view = entry[1] if entry else None
     back_at = getattr(view, "back_at", None)

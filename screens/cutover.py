@@ -81,7 +81,7 @@ class CutoverPage(Page):
     def compose(self) -> ComposeResult:
         yield self.top_bar()
         yield WatchLines(id="share")
-        yield Matrix()
+        yield Matrix(self._pointed)
         yield WatchLines(id="cell")
         yield TabLine(self._tabs, lambda: self.pane, id="tabs")
         with Horizontal(id="lower"):
@@ -183,7 +183,7 @@ class CutoverPage(Page):
             return ""
         return view.resolvers[matrix.column].address
 
-    def on_matrix_pointed(self) -> None:
+    def _pointed(self) -> None:
         self.query_one("#cell", WatchLines).paint()
 
     def on_tab_line_picked(self, message: TabLine.Picked) -> None:

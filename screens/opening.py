@@ -24,6 +24,7 @@ class _NotYet:
     costs = Costs()
     elapsed = 0.0
     remaining = None
+    behind_back = ()
 
     def __init__(self, live: bool) -> None:
         self.live = live

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,8 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from screens.base import Page
-from screens.help import HelpPage
-from screens.overview_help import HELP
 from screens.text import count, wrap
 from screens.widgets.bars import Heading, Key, Tab, TabLine
 from screens.widgets.check_rows import check_rows
@@ -25,6 +23,9 @@ from screens.widgets.rows import Row, Rows
 from screens.widgets.step_head import head_lines
 from wizard.engine.events import StepState
 from wizard.engine.step import Phase
+
+if TYPE_CHECKING:
+    from screens.help import HelpPage
 
 PANES = ("plan", "output", "checks")
 
@@ -222,6 +223,8 @@ class Overview(Page):
         return found
 
     def help_page(self) -> HelpPage:
+        from screens.overview_help import HELP
+
         return HELP
 
     def copy_value(self) -> str:

@@ -93,8 +93,13 @@ class Session(Protocol):
         """Take back a step or a phase; its plan waits for approval like any other."""
         ...
 
+    @property
+    def behind_back(self) -> tuple[Phase, ...]:
+        """Later phases that have begun, and so are taken back before the flip is."""
+        ...
+
     async def back(self) -> Any:
-        """Take the flip back."""
+        """Take the flip back, and what came after it before that."""
         ...
 
     async def stop(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 
 from screens.glyphs import Glyphs
@@ -53,11 +53,10 @@ class Matrix(Painted):
     ]
     DEFAULT_CSS = "Matrix { height: auto; overflow-y: hidden; scrollbar-size-vertical: 0; }"
 
-    class Pointed(Message):
-        """Another cell is under the cursor."""
-
-    def __init__(self) -> None:
+    def __init__(self, pointed: Callable[[], None] = lambda: None) -> None:
+        """`pointed` is called at once when another cell is under the cursor: one frame shows both."""
         super().__init__(id="matrix")
+        self._pointed = pointed
         self._view: WatchView | None = None
         self._strips: list[Strip] = []
         self.column = 0
@@ -134,14 +133,17 @@ class Matrix(Painted):
         asked = view.asked[row]
         label_width, pitch = self._label_width(), self._pitch(self.size.width)
         label = fit(_label(asked.name, asked.type), label_width - 2, self.glyphs.more) + "  "
+        gap = " " * (pitch - 1)
         spans: list[tuple[str, str]] = [(label, "")]
         for column in range(first, min(first + per_band, len(view.resolvers))):
             shown, role = sign(view.resolvers[column].cells[row], self.glyphs)
             if self.has_focus and (column, row) == (self.column, self.row):
                 shown = self.glyphs.pointer
-            spans.append((shown, role))
-            if pitch == 2:
-                spans.append((" ", ""))
+            if spans[-1][1] == role:
+                # One span for as long as cells are alike: fewer of them are painted sooner.
+                spans[-1] = (f"{spans[-1][0]}{shown}{gap}", role)
+            else:
+                spans.append((f"{shown}{gap}", role))
         return tuple(spans)
 
     def render_line(self, y: int) -> Strip:
@@ -161,7 +163,7 @@ class Matrix(Painted):
         for place in {before, (column, row)}:
             self._build_line(*place)
         self.refresh()
-        self.post_message(self.Pointed())
+        self._pointed()
 
     def on_click(self, event: events.Click) -> None:
         names, resolvers = self._shape

@@ -90,26 +90,21 @@ class Painted(ScrollView):
     def glyphs(self) -> Glyphs:
         return getattr(self.app, "glyphs", UNICODE)
 
-    def role(self, name: str) -> Style:
-        return styles_of(self.app).get(name, Style.null())
-
     def strip(self, spans: Line, width: int, *, selected: bool = False) -> Strip:
         """`spans` as a strip of exactly `width` cells."""
-        base = self.rich_style
+        base, styles, ascii_only = self.rich_style, styles_of(self.app), self.glyphs.ascii
         if selected:
-            base += self.role("cursor")
+            base += styles["cursor"]
         segments = []
         for text, role in spans:
+            style = base + styles[role] if role else base
             # Pictures of a screen lose spaces that begin a text: they stand for themselves.
             bare = text.lstrip(" ")
             if len(bare) < len(text):
-                segments.append(Segment(text[: len(text) - len(bare)], base + self.role(role)))
+                segments.append(Segment(text[: len(text) - len(bare)], style))
             if bare:
-                segments.append(Segment(self.signs(bare), base + self.role(role)))
+                segments.append(Segment(plain(bare) if ascii_only else bare, style))
         return Strip(segments).adjust_cell_length(width, base)
-
-    def signs(self, text: str) -> str:
-        return plain(text) if self.glyphs.ascii else text
 
 
 class Lines(Painted):

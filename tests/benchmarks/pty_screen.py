@@ -46,11 +46,15 @@ class PtyScreen:
 
     def press(self, key: bytes) -> None:
         """Begin a new wait: what was painted before does not count."""
-        while select.select([self._terminal], [], [], 0)[0]:
-            self._read()
+        self.drain()
         self._text = b""
         self.began = time.perf_counter()
         os.write(self._terminal, key)
+
+    def drain(self) -> None:
+        """Take what was painted, so that nobody has to wait for room to paint more."""
+        while select.select([self._terminal], [], [], 0)[0]:
+            self._read()
 
     def seconds_to(self, *marks: bytes) -> float:
         """From the start, or the last key, until a frame in which all `marks` stand is whole.

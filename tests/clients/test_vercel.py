@@ -162,7 +162,7 @@ def test_no_other_path_is_ever_a_rung(method: str, tail: str, project: str) -> N
 def test_only_the_last_phase_enters_the_ladder() -> None:
     root = Path(__file__).parents[2] / "wizard"
     users = {path.name for path in root.rglob("*.py") if ".ladder(" in path.read_text(encoding="utf-8")}
-    assert users - {"__init__.py"} <= {"decommission_rungs.py", "decommission_delete.py"}
+    assert users - {"__init__.py"} <= {"rungs.py", "delete.py"}
 
 
 # Pages

@@ -45,7 +45,7 @@ class Tape:
 
 async def walk(at: Scene, phase: str) -> None:
     """Every step of a phase, in the order in which the engine takes them."""
-    steps: tuple[Step[Any], ...] = import_module(f"wizard.phases.{phase}").steps(at.config)
+    steps: tuple[Step[Any], ...] = import_module(f"wizard.phases.{phase}.steps").steps(at.config)
     states = {step.id: StepState.PENDING for step in steps}
     while pending := ready(
         steps, states, {name for name, state in states.items() if state is StepState.DONE}

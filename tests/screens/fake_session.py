@@ -153,6 +153,10 @@ class FakeSession:
     async def undo(self, target: str) -> None:
         self.calls.append(("undo", target))
 
+    @property
+    def behind_back(self) -> tuple[Phase, ...]:
+        return (Phase.SETTLE,) if self._infos["settle.renewal"].state is StepState.DONE else ()
+
     async def back(self) -> None:
         self.calls.append(("back",))
         if self.fails:

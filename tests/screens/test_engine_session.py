@@ -28,7 +28,7 @@ class Session(EngineSession):
     costs = Costs()
 
 
-def session(folder: Path, outside: Outside) -> Session:
+def session(folder: Path, outside: Outside, *more: Make) -> Session:
     clock = LeapingClock()
     steps = [
         Make(outside, "prepare.look", ["inventory"], question=SURE),
@@ -36,6 +36,7 @@ def session(folder: Path, outside: Outside) -> Session:
         Make(outside, "provision.b.server", ["b"], hold_until=clock.now() + 60),
         Make(outside, "apps.web.deploy", ["web"], ready_at=clock.now() + 300),
         Make(outside, "cutover.flip", ["flip"]),
+        *more,
     ]
     world = World(CONFIG, FileSecrets(folder / "secrets.json"), clock=clock)
     return Session(steps, world, progress.load(folder / "progress.toml"))
@@ -133,3 +134,19 @@ async def test_a_way_back_is_asked_about_even_where_the_phase_was_trusted(tmp_pa
         assert app.session.running
         await app.session.stop()
         assert "flip" in outside.things
+
+
+async def test_the_way_back_takes_back_first_what_was_done_after_the_flip(tmp_path: Path) -> None:
+    outside = Outside()
+    later = Make(outside, "settle.raise", ["raised"]), Make(outside, "settle.last", ["last"], question=SURE)
+    app = WizardApp(session(tmp_path, outside, *later), ascii_only=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        at = Desk(app, app.session, pilot)  # type: ignore[arg-type]
+        await walk(at, lambda: state(at, "settle.raise") is StepState.DONE)
+        await pilot.press("w", "b")
+        await until(at, lambda: "What settle did so far" in at.words)
+        await pilot.press("enter")
+        await until(at, lambda: state(at, "cutover.flip") is StepState.UNDONE)
+        assert state(at, "settle.raise") is StepState.UNDONE
+        assert outside.things.isdisjoint({"raised", "flip"})
+        await app.session.stop()

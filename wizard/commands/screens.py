@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -34,13 +35,19 @@ async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
         return await headless.run(options, argparse.Namespace(until=None))
     if not options.color:
         os.environ["NO_COLOR"] = "1"
-    screens = import_module(SCREENS)
-    return ExitCode(await screens.run(_session(options), live=options.rehearsal is None))
+    # Nothing made on the way to the first frame is garbage; looking for some would only hold it up.
+    gc.disable()
+    try:
+        screens = import_module(SCREENS)
+        return ExitCode(await screens.run(_session(options), live=options.rehearsal is None))
+    finally:
+        gc.enable()
 
 
 @contextlib.asynccontextmanager
 async def _session(options: Options) -> AsyncIterator[EngineSession]:
     """Opened while the first frame is on the screen already, so what it needs is loaded beside it."""
+    gc.enable()
     for name in _BEHIND:
         await asyncio.to_thread(import_module, name)
     from wizard import phases

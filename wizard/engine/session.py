@@ -235,8 +235,20 @@ class EngineSession:
         return await asyncio.shield(self._running)
 
     async def back(self) -> Result:
-        """The way back of the cutover: the old records again."""
+        """The way back of the cutover: first of what was done after it, then the old records again."""
+        await self._halt()
+        for phase in reversed(self.behind_back):
+            result = await self.undo(phase)
+            if result is not Result.DONE:
+                return result
         return await self.undo(BACK)
+
+    @property
+    def behind_back(self) -> tuple[Phase, ...]:
+        """Later phases that have begun, and so are taken back before the flip is."""
+        later = list(Phase)[list(Phase).index(Phase.CUTOVER) + 1 :]
+        begun = {info.phase for info in self._infos.values() if info.state is StepState.DONE}
+        return tuple(phase for phase in later if phase in begun)
 
     async def stop(self) -> None:
         """Finish the mutation under way, end the run, close the journal."""
