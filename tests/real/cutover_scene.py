@@ -145,7 +145,11 @@ class Crowd:
 
     @staticmethod
     async def _load(address: str, name: str, context: ssl.SSLContext) -> None:
-        reader, writer = await asyncio.open_connection(address, 443, ssl=context, server_hostname=name)
+        try:
+            reader, writer = await asyncio.open_connection(address, 443, ssl=context, server_hostname=name)
+        except ConnectionResetError:
+            # A proxy that reloads resets what waits in its queue; browsers open such a connection anew, once.
+            reader, writer = await asyncio.open_connection(address, 443, ssl=context, server_hostname=name)
         try:
             writer.write(f"GET /health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
             head = await reader.read(4096)
