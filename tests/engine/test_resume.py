@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.outside import Bench, Make
+from tests.engine.outside import Before, Bench, Make
 from wizard.engine import journal, progress
 from wizard.engine.events import StepState
 from wizard.engine.lock import locked
@@ -99,6 +99,39 @@ async def test_a_damaged_progress_file_is_explained_and_rebuilt_from_the_journal
     }
     assert await bench.engine(steps(bench)).run() is Result.DONE
     assert set(bench.outside.made.values()) == {1}
+
+
+async def test_what_was_saved_is_known_although_the_process_died_before_the_file_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    step = Make(bench.outside, "prepare.look", ["inventory"])
+    bench.outside.things.add("elsewhere")
+    engine = bench.engine([step])
+    original = journal.Journal.write
+
+    def write(self: journal.Journal, at: float, kind: journal.Entry, **fields: Any) -> None:
+        original(self, at, kind, **fields)
+        if kind is journal.Entry.SAVED:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "write", write)
+        with pytest.raises((Killed, BaseExceptionGroup)):
+            await engine.run()
+    assert "saved" not in engine.progress.path.read_text()
+    assert progress.load(engine.progress.path).load_record("prepare.look", "before", Before) == Before(())
+
+
+async def test_a_journal_line_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
+    await whole_run(tmp_path)
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(
+            b'{"kind": "state"}\n\xff\xfe\n{"kind": "state", "step": "cutover.flip", "state": "lost"}\n'
+        )
+    assert progress.load(tmp_path / "progress.toml").state("cutover.flip") is StepState.DONE
+    (tmp_path / "progress.toml").unlink()
+    assert progress.load(tmp_path / "progress.toml").state("cutover.flip") is StepState.DONE
 
 
 async def test_a_lost_progress_file_is_rebuilt_too(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ class Entry(StrEnum):
     SAVED = "saved"
     DROPPED = "dropped"
     ANSWER = "answer"
+    BACK = "back"
+    """A way back begins (`target`), or is over ("")."""
 
 
 class Journal:
@@ -61,17 +63,24 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Every whole line. A damaged line in the middle is skipped: the outside is the truth anyway."""
+def length(path: Path) -> int:
+    """In bytes; 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def read(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
+    """Every whole line from byte `start` on. A damaged line in the middle is skipped: the outside is the
+    truth anyway."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open("rb") as file:
+        file.seek(start)
         for line in file:
             try:
-                entry = json.loads(line)
+                entry = json.loads(line.decode("utf-8", "replace"))
             except ValueError:
                 continue
-            if isinstance(entry, dict):
+            if isinstance(entry, dict) and "kind" in entry:
                 yield entry
 
 

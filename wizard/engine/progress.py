@@ -1,12 +1,14 @@
 """The progress file: where the migration stands, for a person to read and for resume.
 
-It is a memory; the outside is the truth. A damaged one is rebuilt from the journal.
+It is a memory; the outside is the truth. A damaged one is rebuilt from the journal, and what the journal
+learned after the last writing of the file, because the process died in between, is read from there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +44,8 @@ class Progress:
     started: float = 0.0
     steps: dict[str, StepProgress] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    taking_back: str = ""
+    """The step or phase whose way back has begun and is not over."""
     rebuilt: str = ""
     """Why the file had to be rebuilt from the journal, if it had."""
 
@@ -87,6 +91,8 @@ class Progress:
             "version": VERSION,
             "project": self.project,
             "started": _when(self.started),
+            "journal": journal.length(self.journal_path),
+            **({"taking_back": self.taking_back} if self.taking_back else {}),
             "answers": self.answers,
             "steps": steps,
         }
@@ -113,7 +119,8 @@ def load(path: Path) -> Progress:
                 f"{path.name} was written by a newer dokploy-wizard (version {version} of the file)",
                 next="Update dokploy-wizard, or start with another --progress file.",
             )
-        return _from_toml(path, data)
+        progress = _from_toml(path, data)
+        seen = max(0, int(data.get("journal", journal.length(records))))
     except (
         tomllib.TOMLDecodeError,
         UnicodeDecodeError,
@@ -123,6 +130,8 @@ def load(path: Path) -> Progress:
         AttributeError,
     ) as error:
         return rebuild(path, f"the progress file could not be read ({error})")
+    _replay_all(progress, journal.read(records, seen))
+    return progress
 
 
 def rebuild(path: Path, why: str) -> Progress:
@@ -130,10 +139,16 @@ def rebuild(path: Path, why: str) -> Progress:
     if path.exists():
         path.replace(path.with_name(f"{path.name}.damaged"))
     progress = Progress(path, rebuilt=why)
-    for entry in journal.read(path.parent / journal_name(path)):
-        _replay(progress, entry)
+    _replay_all(progress, journal.read(path.parent / journal_name(path)))
     progress.save()
     return progress
+
+
+def _replay_all(progress: Progress, entries: Iterable[Mapping[str, Any]]) -> None:
+    """A line that was damaged so that it still is JSON tells nothing."""
+    for entry in entries:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            _replay(progress, entry)
 
 
 def _replay(progress: Progress, entry: Mapping[str, Any]) -> None:
@@ -153,6 +168,8 @@ def _replay(progress: Progress, entry: Mapping[str, Any]) -> None:
         progress.answers.pop(entry["question"], None)
     elif kind == journal.Entry.ANSWER:
         progress.answers[entry["question"]] = entry["answer"]
+    elif kind == journal.Entry.BACK:
+        progress.taking_back = entry["target"]
 
 
 def _worth_rebuilding(records: Path) -> bool:
@@ -164,6 +181,7 @@ def _from_toml(path: Path, data: Mapping[str, Any]) -> Progress:
         path,
         project=data["project"],
         started=_moment(data["started"]),
+        taking_back=str(data.get("taking_back", "")),
         answers={str(key): str(value) for key, value in data.get("answers", {}).items()},
     )
     for step_id, row in data.get("steps", {}).items():

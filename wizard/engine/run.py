@@ -183,9 +183,10 @@ class Engine:
                 f"{progress.path.name} belongs to the migration of {progress.project!r}, not of {project!r}",
                 next="Choose another file with --progress.",
             )
-        progress.project, progress.started = project, progress.started or now
         self._desk.journal.write(now, journal.Entry.RUN, sync=True, project=project)
-        progress.save()
+        if not progress.started:
+            progress.project, progress.started = project, now
+            progress.save()
 
     def _end(self, result: Result) -> Result:
         self.bus.publish(RunEnded(self._desk.now(), "", result.value))
