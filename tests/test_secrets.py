@@ -7,10 +7,12 @@ from pathlib import Path
 
 import keyring
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keyring.backends import fail
 
 from wizard.errors import WizardError
-from wizard.redact import redact
+from wizard.redact import MASK, redact
 from wizard.secrets import FILE_VARIABLE, FileSecrets, KeyringSecrets, LayeredSecrets
 
 
@@ -57,3 +59,27 @@ async def test_a_word_of_settings_is_not_masked_wherever_it_stands(tmp_path: Pat
     await store.put("ENV_WEB_KEY", "production-7f3a91")
     assert redact("deployed to production") == "deployed to production"
     assert "7f3a91" not in redact("the key is production-7f3a91")
+
+
+_SECRETS = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----",
+    "ghp_" + "a1" * 12,
+    "gho_" + "b2" * 12,
+    "ghs_" + "c3" * 12,
+    "ghu_" + "d4" * 12,
+    "github_pat_" + "e5" * 12,
+    "glpat-" + "f6" * 10,
+    "vcp_" + "A7" * 10,
+    "Bearer abcdef.123456-xyz",
+    "/api/deploy/r4nd0mTok3n",
+    "/api/deploy/compose/r4nd0mTok3n",
+    "postgres://someone:hunter2@db",
+    "discord.com/api/webhooks/1/abc",
+    "hooks.slack.com/services/T0/B0/x",
+)
+
+
+@given(st.sampled_from(_SECRETS), st.sampled_from(("", " ", "it said: ", "svc ", "x=")))
+def test_what_is_shaped_like_a_secret_is_masked_wherever_it_stands(secret: str, before: str) -> None:
+    told = redact(f"{before}{secret} and more")
+    assert MASK in told and secret not in told

@@ -45,6 +45,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
+    from wizard.compose.document import uncollected
+
+    with uncollected():
+        return _review(options, arguments)
+
+
+def _review(options: Options, arguments: argparse.Namespace) -> ExitCode:
     from wizard.compose.files import read_file, setting_of
     from wizard.compose.review import review
     from wizard.compose.rewrite import rewrite

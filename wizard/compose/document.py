@@ -5,12 +5,13 @@ Edits are made to the text itself, so that comments, order and untouched service
 
 from __future__ import annotations
 
-import hashlib
+import gc
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import yaml
@@ -18,7 +19,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 
 from wizard.errors import UsageError
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Plain: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 _RESET = "!reset"
@@ -126,10 +127,24 @@ class Document:
         return {made: tuple(used) for made, used in found.items()}
 
 
-def parse(text: str) -> Document:
-    """Raises ComposeError with the line for what is no YAML or no mapping."""
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of circular garbage, which walks all nodes over and over while they are made."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        root = _compose(text.removeprefix(_BYTE_ORDER_MARK))
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@lru_cache(maxsize=4)
+def parse(text: str) -> Document:
+    """Raises ComposeError with the line for what is no YAML or no mapping. The nodes are never changed."""
+    try:
+        with uncollected():
+            root = _compose(text.removeprefix(_BYTE_ORDER_MARK))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -148,6 +163,21 @@ def parse(text: str) -> Document:
     if not isinstance(root, MappingNode):
         raise ComposeError("The file is not a compose file", "its top level is not a mapping", line=1)
     return Document(text, root)
+
+
+class _Loader(_Plain):  # type: ignore[misc]
+    """Judges each way of writing a scalar once: the same few words stand in a file over and over."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._tags: dict[tuple[type[Node], str, tuple[bool, bool]], str] = {}
+
+    def resolve(self, kind: type[Node], value: str, implicit: tuple[bool, bool]) -> str:
+        asked = (kind, value, implicit)
+        tag = self._tags.get(asked)
+        if tag is None:
+            tag = self._tags[asked] = str(super().resolve(kind, value, implicit))
+        return tag
 
 
 class _Loose(yaml.SafeLoader):
@@ -213,8 +243,26 @@ def parts_of(node: Node, visited: dict[int, Node] | None = None) -> dict[int, No
 
 def get(node: Node | None, key: str) -> Entry | None:
     """The entry of that key; None without one, and for one that is taken back by `!reset`."""
-    found = next((entry for entry in entries(node) if entry.key == key), None)
+    found = _find(node, key, None)
     return None if found is not None and found.value.tag == _RESET else found
+
+
+def _find(node: Node | None, key: str, visited: set[int] | None) -> Entry | None:
+    """The first of `entries` with that key, without making the others."""
+    if not isinstance(node, MappingNode) or (visited is not None and id(node) in visited):
+        return None
+    merges = False
+    for key_node, value in node.value:
+        if key_node.tag == _MERGE:
+            merges = True
+        elif isinstance(key_node, ScalarNode) and key_node.value == key:
+            return Entry(key, key_node, value, visited is not None, node)
+    if not merges:
+        return None
+    visited = visited or set()
+    visited.add(id(node))
+    sources = (_find(source, key, visited) for source in _merged(node))
+    return next((found for found in sources if found is not None), None)
 
 
 def scalar(node: Node | None) -> str | None:
@@ -277,26 +325,6 @@ def duplicates(node: Node | None, visited: set[int] | None = None) -> Iterator[t
 
 def line_of(node: Node) -> int:
     return int(node.start_mark.line) + 1
-
-
-def meaning(node: Node | None, known: dict[int, str] | None = None) -> str:
-    """A fingerprint of what a node says, merges resolved: equal for equal meaning, however it is written."""
-    known = {} if known is None else known
-    if node is None:
-        return ""
-    if id(node) not in known:
-        known[id(node)] = "a circle"
-        known[id(node)] = hashlib.sha256(_said(node, known).encode("utf-8", "replace")).hexdigest()
-    return known[id(node)]
-
-
-def _said(node: Node, known: dict[int, str]) -> str:
-    if isinstance(node, MappingNode):
-        pairs = sorted((entry.key, meaning(entry.value, known)) for entry in entries(node))
-        return f"{node.tag} {pairs!r}"
-    if isinstance(node, SequenceNode):
-        return f"{node.tag} {[meaning(item, known) for item in node.value]!r}"
-    return f"{node.tag} {node.value!r}"
 
 
 def _brackets(document: Document, node: Node, found: list[tuple[int, int]], visited: set[int]) -> None:

@@ -119,7 +119,8 @@ def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """
     taken: list[Edit] = []
     opened: set[tuple[int, str]] = set()
-    for edit in sorted(set(edits), key=_order):
+    each = set(edits)
+    for edit in sorted(each, key=_order) if len(each) > 1 else each:
         if taken and edit.start < taken[-1].end:
             taken[-1] = _joined(taken[-1], edit)
             continue
@@ -132,7 +133,7 @@ def settled(edits: Iterable[Edit]) -> tuple[Edit, ...]:
         elif taken and last.end == edit.start and last.removes and not after:
             taken[-1] = _joined(last, edit)
         else:
-            taken.append(replace(edit, after=after, header=""))
+            taken.append(edit if not edit.header else replace(edit, after=after, header=""))
     return tuple(taken)
 
 

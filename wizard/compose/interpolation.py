@@ -35,6 +35,14 @@ def variables(text: str) -> Iterator[Variable]:
                 yield from variables(part.argument)
 
 
+def used(text: str) -> tuple[Variable, ...] | InterpolationError:
+    """The variables in `text`, or why compose refuses it."""
+    try:
+        return tuple(variables(text))
+    except InterpolationError as error:
+        return error
+
+
 def substitute(text: str, values: Mapping[str, str]) -> str:
     """`text` as compose would see it. Raises InterpolationError, also for a required one that is missing."""
     return "".join(part if isinstance(part, str) else _value(part, values) for part in _parts(text))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from yaml.nodes import MappingNode
 
 from wizard.compose import edits
-from wizard.compose.document import Entry, entries, get, line_of, scalar, scalars, strings, value_of
+from wizard.compose.document import Entry, entries, get, line_of, scalar, strings, value_of
 from wizard.compose.finding import Edit, Finding, Rule, Severity
-from wizard.compose.interpolation import InterpolationError, variables
+from wizard.compose.interpolation import InterpolationError
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Stack
 from wizard.compose.syntax import resolved
@@ -149,10 +149,8 @@ def domain_services(stack: Stack, setting: Setting) -> Iterator[Finding]:
 def needed_variables(stack: Stack) -> dict[str, int]:
     """Names of variables that have no default, and passed-through ones, each with its first line."""
     needed: dict[str, int] = {}
-    for node in scalars(stack.document.root):
-        try:
-            used = list(variables(node.value)) if "$" in node.value else []
-        except InterpolationError:
+    for node, used in stack.interpolated:
+        if isinstance(used, InterpolationError):
             continue
         for variable in used:
             if variable.default is None and not variable.replaced_if_set:
@@ -166,12 +164,10 @@ def needed_variables(stack: Stack) -> dict[str, int]:
 
 def variables_to_set(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Variables that nothing sets, and values that compose refuses."""
-    for node in scalars(stack.document.root):
-        try:
-            list(variables(node.value)) if "$" in node.value else []
-        except InterpolationError as error:
+    for node, used in stack.interpolated:
+        if isinstance(used, InterpolationError):
             yield Finding(
-                Rule.INTERPOLATION, Severity.MUST_FIX, "", line_of(node), str(error),
+                Rule.INTERPOLATION, Severity.MUST_FIX, "", line_of(node), str(used),
                 "Compose refuses this value, and with it the whole file.",
                 "Write `$$` for a dollar sign, or mend the variable.",
             )  # fmt: skip

@@ -49,10 +49,14 @@ _ORDER = list(Severity)
 class Review:
     """Findings by severity, then by line. `variables` are those that must come from the environment."""
 
-    text: str = field(repr=False)
+    stack: Stack = field(repr=False)
     services: tuple[str, ...]
     findings: tuple[Finding, ...]
     variables: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.stack.document.text
 
     def of(self, service: str) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if service in finding.services)
@@ -75,7 +79,7 @@ def review(text: str, setting: Setting | None = None) -> Review:
             found[finding.id] = _safe(stack.document, finding)
     ordered = sorted(found.values(), key=lambda f: (_ORDER.index(f.severity), f.line, f.rule))
     names = tuple(service.name for service in stack.services)
-    return Review(text, names, tuple(ordered), tuple(project_rules.needed_variables(stack)))
+    return Review(stack, names, tuple(ordered), tuple(project_rules.needed_variables(stack)))
 
 
 def _safe(document: Document, finding: Finding) -> Finding:

@@ -14,9 +14,10 @@ from itertools import accumulate
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from wizard.compose import edits
-from wizard.compose.document import ComposeError, Document, Entry, entries, meaning, parse
+from wizard.compose.document import ComposeError, Document, Entry, entries, parse
 from wizard.compose.exposure_rules import PASSWORD_IN_ADDRESS
 from wizard.compose.finding import Edit, Finding, apply, settled
+from wizard.compose.meaning import Meanings
 from wizard.compose.review import Review, review, takes_anchor
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Service, read
@@ -94,7 +95,7 @@ def rewrite(
     changes = _without_bare_keys(found.text, [edit for finding in taken for edit in finding.edits])
     text = apply(found.text, changes)
     if changes:
-        _hold(found.text, text, changes)
+        _hold(found, text, changes)
     values = tuple(dict(pair for finding in taken for pair in finding.values).items())
     return Rewritten(
         text,
@@ -177,17 +178,17 @@ def _gone(position: int, removed: list[tuple[int, int]]) -> bool:
 
 def _emptied(document: Document, entry: Entry, changes: list[Edit]) -> tuple[Edit, ...]:
     whole = edits.remove_entry(document, entry)
-    if takes_anchor(document, (*changes, *whole)):
+    if any("&" in edit.before for edit in whole) and takes_anchor(document, (*changes, *whole)):
         return edits.empty_list(document, entry)
     return whole
 
 
-def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
+def _hold(found: Review, after: str, changes: Collection[Edit]) -> None:
     """A service may only mean something else where an edit touched what it is made of, anchors included."""
-    old_stack = read(before)
-    old = {service.name: meaning(service.node) for service in old_stack.services}
+    meanings = Meanings()
+    old = {service.name: meanings.of(service.node) for service in found.stack.services}
     try:
-        new = {service.name: meaning(service.node) for service in read(after).services}
+        new = {service.name: meanings.of(service.node) for service in read(after).services}
     except ComposeError as error:
         raise WizardError(
             "The rewritten file would not be valid", error.what, "Keep the file and report this."
@@ -196,8 +197,8 @@ def _hold(before: str, after: str, changes: Collection[Edit]) -> None:
         raise WizardError(
             "The rewritten file would have other services", next="Keep the file and report this."
         )
-    touched = _touched_lines(before, changes)
-    for service in old_stack.services:
+    touched = _touched_lines(found.text, changes)
+    for service in found.stack.services:
         if old[service.name] != new[service.name] and not touched & _lines_of(service):
             raise WizardError(
                 f"The rewritten file would change the service {service.name}, which no edit touches",

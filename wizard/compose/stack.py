@@ -9,7 +9,7 @@ from functools import cached_property
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from wizard.compose import syntax
+from wizard.compose import interpolation, syntax
 from wizard.compose.document import (
     ComposeError,
     Document,
@@ -24,6 +24,7 @@ from wizard.compose.document import (
     strings,
     value_of,
 )
+from wizard.compose.interpolation import InterpolationError
 from wizard.compose.setting import Setting
 from wizard.compose.syntax import Mount, Port, Variable
 
@@ -32,6 +33,7 @@ _ENDS = re.compile(
 )
 _CALLED = re.compile(r"//(?:[^/@\s]*@)?([\w.-]+)[:/]|^([\w.-]+):\d")
 _DEEPEST = 20
+Used = tuple[interpolation.Variable, ...] | InterpolationError
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,17 @@ class Stack:
     services: tuple[Service, ...]
 
     def service(self, name: str) -> Service | None:
-        return next((service for service in self.services if service.name == name), None)
+        return self._services.get(name)
+
+    @cached_property
+    def _services(self) -> dict[str, Service]:
+        return {service.name: service for service in self.services}
+
+    @cached_property
+    def interpolated(self) -> tuple[tuple[ScalarNode, Used], ...]:
+        """Values that hold a `$`, with the variables that they use or why compose refuses them."""
+        values = (node for node in scalars(self.document.root) if "$" in node.value)
+        return tuple((node, interpolation.used(node.value)) for node in values)
 
     @cached_property
     def one_shots(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -133,6 +134,7 @@ def split_outside_braces(text: str) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=1024)
 def resolved(source: str) -> str:
     """`source` with the defaults of its variables, for judging it; unchanged if that fails."""
     try:
