@@ -7,6 +7,7 @@ import pytest
 from tests.phases.test_certificates_steps import ADDRESSES, Scene, scene
 from wizard.engine.check import CheckState
 from wizard.phases.apps.trial import TrialRecord, TrialStep
+from wizard.phases.cutover import certificate_panel
 from wizard.phases.cutover.certificates import CertificatesStep
 from wizard.phases.settle.zero_downtime import ZeroDowntimeStep
 
@@ -77,3 +78,57 @@ async def test_a_name_that_somebody_else_put_on_the_panel_stays(scene: Scene) ->
 
     assert [change.key for change in turn.applied] == ["redeploy"]
     assert [item for item in panel.domains if item["host"] == "beta.shop.example"]
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+async def test_a_stack_s_temporary_name_goes_before_the_cutover_even_if_that_was_interrupted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would go in settle, and its labels' going would recreate what visitors use."""
+    config, host = scene.world.stage.config, "api-trial.sslip.io"
+    panel = scene.panels["backend"]
+    await panel.post(
+        "domain.create", {"host": host, "https": False, "certificateType": "none", "composeId": "id-api"}
+    )
+    scene.bench.context("apps.api.trial").saved.save("trial", TrialRecord(host))
+
+    async def dies(*_: object) -> None:
+        raise Killed
+
+    step = CertificatesStep(config)
+    with monkeypatch.context() as patch:
+        patch.setattr("wizard.phases.cutover.certificate_panel.unserve", dies)
+        with pytest.raises(Killed):
+            await scene.bench.drive(step)
+
+    turn = await scene.bench.drive(step)
+
+    assert turn.done, turn.story
+    assert [change.key for change in turn.applied] == ["domains.api", "deploy.api"]
+    assert all(row["host"] != host for row in panel.domains)
+    assert (await scene.bench.drive(step)).plan.empty
+    settle = ZeroDowntimeStep(config, config.app("api"))
+    assert "trial" not in {change.key for change in (await scene.bench.plan(settle)).changes}
+
+
+@pytest.mark.parametrize("at", ["upload", "serve"])
+async def test_what_was_put_on_a_panel_is_taken_back_although_the_putting_was_interrupted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    step = CertificatesStep(scene.world.stage.config)
+    real = getattr(certificate_panel, at)
+
+    async def dies(*arguments: object) -> None:
+        await real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(certificate_panel, at, dies)
+        with pytest.raises(Killed):
+            await scene.bench.drive(step)
+    await scene.bench.undo(step)
+    for panel in scene.panels.values():
+        assert panel.domains == [] and panel.certificates == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wizard.clock import moment_text
@@ -18,7 +18,7 @@ from wizard.engine.plan import NOTHING, Ask, Change, Failed, Kind, Plan, Questio
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import dns01
 from wizard.phases.apps.redeploy import redeploy
-from wizard.phases.apps.trial import TrialOver, put_on, take_off
+from wizard.phases.apps.trial import TrialOver, TrialRecord, put_on, take_off
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_issue import issue, rehearse_at_staging
 from wizard.phases.cutover.certificate_proof import Proof, Way, proof_of
@@ -62,11 +62,18 @@ class AppState:
     """Whether the new address serves the app under every one of its names."""
     proof: Proof
     """How a certificate that is missing can be proved."""
+    trial: str = ""
+    """The temporary name that a stack's production names take the place of, as long as the panel has it."""
 
     @property
     def missing_domains(self) -> tuple[str, ...]:
         served = {view.host for view in self.domains if view.https}
         return tuple(name for name in self.app.domains if name not in served)
+
+    @property
+    def names_wrong(self) -> bool:
+        """Whether the panel lacks a production name, or still has the name that makes way for them."""
+        return bool(self.missing_domains or self.trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +139,22 @@ class CertificatesStep(Step[Facts]):
         if record is not None and not await self._usable(ctx, app, record):
             record = None
         staging = ctx.saved.load(f"staging_{app.name}", StagingRecord)
+        placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
+        uploaded = view.uploaded.get(record.sha256, "") if record else ""
+        made = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
+        trial = made.host if made and any(domain.host == made.host for domain in view.domains) else ""
         return AppState(
             app=app,
             address=server_record(ctx, app.server).ipv4,
             certificate=record,
             rehearsed=staging is not None and staging.names == app.domains,
-            uploaded=view.uploaded.get(record.sha256, "") if record else "",
+            # An upload whose end was not noted is noted by uploading once more, which finds it there.
+            uploaded=uploaded if placed is not None and placed.certificate_id == uploaded else "",
             stored=record is not None and record.sha256 in view.stored,
             domains=tuple(domain for domain in view.domains if domain.host in app.domains),
             live=record is not None and await self._live(ctx, app),
             proof=await proof_of(ctx, app.domains) if record is None else Proof(Way.DNS),
+            trial=trial if app.kind is AppKind.COMPOSE else "",
         )
 
     async def _usable(self, ctx: Context, app: App, record: CertificateRecord) -> bool:
@@ -183,10 +196,10 @@ class CertificatesStep(Step[Facts]):
             if not state.stored:
                 after = f"in the proxy's store on {server}, which restarts (nobody visits it yet)"
                 changes.append(_change(Kind.UPDATE, "store", state, "none", after))
-            if state.missing_domains:
-                after = f"{', '.join(state.missing_domains)} over HTTPS"
-                changes.append(_change(Kind.CREATE, "domains", state, "none", after))
-            if state.app.kind is AppKind.COMPOSE and (state.missing_domains or not state.live):
+            if state.names_wrong:
+                after = f"{', '.join(state.app.domains)} over HTTPS"
+                changes.append(_change(Kind.CREATE, "domains", state, state.trial or "none", after))
+            if state.app.kind is AppKind.COMPOSE and (state.names_wrong or not state.live):
                 # A stack's domains are labels of its containers: they count from its next deployment on.
                 after = f"deployed once more on {server}, so that its containers carry the domains"
                 changes.append(_change(Kind.RUN, "deploy", state, "", after))
@@ -255,25 +268,27 @@ class CertificatesStep(Step[Facts]):
 
     async def _upload(self, ctx: Context, app: App) -> None:
         record, key = await _material(ctx, app)
-        placed = await panels.upload(ctx, app.server, f"{app.name} {record.sha256[:12]}", record, key)
         before = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
-        made = before.domains_made if before else ()
-        ctx.saved.save(f"placed_{app.name}", PlacedRecord(app.server, placed, record.sha256, ctx.now(), made))
+        begun = PlacedRecord(app.server, "", record.sha256, ctx.now(), before.domains_made if before else ())
+        ctx.saved.save(f"placed_{app.name}", begun)
+        placed = await panels.upload(ctx, app.server, f"{app.name} {record.sha256[:12]}", record, key)
+        ctx.saved.save(f"placed_{app.name}", replace(begun, certificate_id=placed, at=ctx.now()))
 
     async def _serve(self, ctx: Context, app: App) -> None:
-        placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
-        made: list[str] = list(placed.domains_made) if placed else []
+        name = f"placed_{app.name}"
+        placed = ctx.saved.load(name, PlacedRecord) or PlacedRecord(app.server, "", "", ctx.now())
+        there = {view.host for view in await panels.domains_of(ctx, app)}
+        made = (*placed.domains_made, *(host for host in app.domains if host not in there))
+        placed = replace(placed, domains_made=tuple(dict.fromkeys(made)))
+        ctx.saved.save(name, placed)
         # What the store covers is not ordered again; without that, an order before DNS leads here would fail.
-        certificate = "letsencrypt" if placed and placed.sha256 else "none"
-        for name in app.domains:
-            if await panels.serve(ctx, app, name, certificate):
-                made.append(name)
+        certificate = "letsencrypt" if placed.sha256 else "none"
+        for host in app.domains:
+            await panels.serve(ctx, app, host, certificate)
         if app.kind is AppKind.COMPOSE:
             # With the deployment that follows: later the labels' going would recreate what visitors use.
             await take_off(ctx, app, f"trial_over_{app.name}")
-        identity, digest = (placed.certificate_id, placed.sha256) if placed else ("", "")
-        record = PlacedRecord(app.server, identity, digest, ctx.now(), tuple(made))
-        ctx.saved.save(f"placed_{app.name}", record)
+        ctx.saved.save(name, replace(placed, at=ctx.now()))
 
     async def _withdraw(self, ctx: Context, app: App) -> None:
         placed = ctx.saved.load(f"placed_{app.name}", PlacedRecord)
@@ -281,7 +296,9 @@ class CertificatesStep(Step[Facts]):
             return
         for name in placed.domains_made:
             await panels.unserve(ctx, app, name)
-        await panels.remove(ctx, placed.server, placed.certificate_id)
+        uploaded = (await panels.look_at(ctx, placed.server)).uploaded
+        # Its id is not known when the upload was interrupted; its digest is.
+        await panels.remove(ctx, placed.server, placed.certificate_id or uploaded.get(placed.sha256, ""))
         over = ctx.saved.load(f"trial_over_{app.name}", TrialOver)
         if over is not None:
             await put_on(ctx, app, over.host)
@@ -321,10 +338,10 @@ class CertificatesStep(Step[Facts]):
 
 def _with_a_gap(state: AppState) -> list[Change]:
     """The operator accepted it: the names are served, and settle.renewal orders a certificate."""
-    if not state.missing_domains:
+    if not state.names_wrong:
         return []
-    after = f"{', '.join(state.missing_domains)}, without a certificate that anybody trusts"
-    changes = [_change(Kind.CREATE, "domains", state, "none", after)]
+    after = f"{', '.join(state.app.domains)}, without a certificate that anybody trusts"
+    changes = [_change(Kind.CREATE, "domains", state, state.trial or "none", after)]
     if state.app.kind is AppKind.COMPOSE:
         after = f"deployed again on {state.app.server}, so that its containers carry the domains"
         changes.append(_change(Kind.RUN, "deploy", state, "", after))
