@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import shutil
 import socket
 import ssl
@@ -17,14 +18,28 @@ import pytest
 
 from wizard.rehearsal.acme.authority import Authority, AuthorityState
 
+_PORTS = range(15_000, 32_000)
+"""Below those that the system gives to anybody who connects or asks for any port."""
+
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports: all are held until the last was found."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [int(sock.getsockname()[1]) for sock in sockets]
+    """Distinct ports that nothing listens on. Others may only take them by choosing them like this."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().choice(_PORTS)
+        if port not in found and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def needs(*programs: str) -> None:
@@ -40,7 +55,7 @@ async def running(*command: str, port: int, env: dict[str, str] | None = None) -
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, env=env
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while True:
                 with contextlib.suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -44,7 +44,7 @@ class _Caddy:
     def again(self) -> None:
         """Let it take its file."""
         command = ["caddy", "reload", "--config", str(self.file), "--adapter", "caddyfile"]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=150)
         assert done.returncode == 0, done.stderr[-2000:]
 
 

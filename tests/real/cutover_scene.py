@@ -126,7 +126,7 @@ class Crowd:
             address = "?"
             self.requests += 1
             try:
-                async with asyncio.timeout(8):
+                async with asyncio.timeout(60):
                     address = await self._resolve(cache, name)
                     await self._load(address, name, context)
                 self.served[address] += 1
@@ -137,7 +137,7 @@ class Crowd:
     @staticmethod
     async def _resolve(cache: SocketAddress, name: str) -> str:
         query = dns.message.make_query(name, "A")
-        answer = await dns.asyncquery.udp(query, cache.host, timeout=3, port=cache.port)
+        answer = await dns.asyncquery.udp(query, cache.host, timeout=30, port=cache.port)
         found = [str(value) for one in answer.answer for value in one if one.rdtype == dns.rdatatype.A]
         if not found:
             raise ValueError(f"no address ({dns.rcode.to_text(answer.rcode())})")

@@ -49,7 +49,7 @@ class Primary:
         update.delete(name, kind)
         for value in values:
             update.add(name, ttl, kind, value)
-        answer = await dns.asyncquery.tcp(update, self.at.host, port=self.at.port, timeout=5)
+        answer = await dns.asyncquery.tcp(update, self.at.host, port=self.at.port, timeout=60)
         assert answer.rcode() == dns.rcode.NOERROR, dns.rcode.to_text(answer.rcode())
 
 
@@ -69,7 +69,7 @@ async def _running(command: Sequence[str], at: SocketAddress, zone: str) -> Asyn
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not await answers(at, zone):
                 assert process.returncode is None, f"{command[0]} ended"
                 await asyncio.sleep(0.05)
@@ -83,7 +83,7 @@ async def _running(command: Sequence[str], at: SocketAddress, zone: str) -> Asyn
 async def answers(at: SocketAddress, name: str, kind: str = "SOA") -> bool:
     query = dns.message.make_query(name, kind)
     with contextlib.suppress(Exception):
-        await dns.asyncquery.udp(query, at.host, port=at.port, timeout=0.3)
+        await dns.asyncquery.udp(query, at.host, port=at.port, timeout=1.0)
         return True
     return False
 
@@ -187,7 +187,7 @@ class Anycast(asyncio.DatagramProtocol):
         out, _ = await loop.create_datagram_endpoint(Back, remote_addr=(cache.host, cache.port))
         try:
             out.sendto(data)
-            self.transport.sendto(await asyncio.wait_for(answered, 5), addr)
+            self.transport.sendto(await asyncio.wait_for(answered, 60), addr)
         finally:
             out.close()
 

@@ -26,13 +26,15 @@ from wizard.phases.jobs import run_job
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
-LINES = 900
+LINES, HELD = 300, 200
+"""The installation stands at the line HELD until the file `go` is in the folder."""
 JOB = "panel-install"
 
 
-def installation() -> commands.Script:
-    """Long enough to be killed in, with bytes that are no text, and an exit status of its own."""
-    loop = f"for n in $(seq {LINES}); do printf 'line %s \\377\\n' $n; sleep 0.01; done; exit 7"
+def installation(folder: Path) -> commands.Script:
+    """Waits to be killed in, prints bytes that are no text, and has an exit status of its own."""
+    held = f"[ $n -ne {HELD} ] || until [ -e {folder}/go ]; do sleep 0.02; done"
+    loop = f"for n in $(seq {LINES}); do printf 'line %s \\377\\n' $n; {held}; sleep 0.005; done; exit 7"
     return commands.script(commands.command("bash", "-c", loop))
 
 
@@ -54,7 +56,7 @@ async def main(folder: Path, lib: str, port: int, user: str) -> None:
     ctx = bench.context("provision.backend.panel")
     voice.listen(ctx.output)
     try:
-        await run_job(ctx, host, JOB, installation())
+        await run_job(ctx, host, JOB, installation(folder))
     except WizardError as error:
         print(f"ended: {error.what}", flush=True)
     finally:

@@ -7,12 +7,14 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.real.acme_servers import free_ports
 from wizard import host_tools
 from wizard.clients.commands import Command
 from wizard.clients.ssh import HostClient, Target, generate_key
@@ -71,9 +73,7 @@ def serving(folder: Path, *settings: str) -> Iterator[Sshd]:
     (folder / "host_key").write_text(host_private)
     (folder / "host_key").chmod(0o600)
     (folder / "authorized").write_text(public + "\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     lines = (
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {folder}/authorized\nPidFile none\nPasswordAuthentication no\n"
@@ -88,16 +88,18 @@ def serving(folder: Path, *settings: str) -> Iterator[Sshd]:
     user = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
     target = Target("real host", "127.0.0.1", port, user, host_key=host_public, key=login)
     try:
-        _until_listening(port)
+        _until_listening(process, port)
         yield Sshd(folder, target, process)
     finally:
         process.kill()
         process.wait()
 
 
-def _until_listening(port: int) -> None:
-    for _ in range(2000):
+def _until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """As long as it takes: a server that cannot listen ends."""
+    while process.poll() is None:
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", port)) == 0:
                 return
+        time.sleep(0.02)
     raise AssertionError("sshd does not listen")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.real.machine import NB4, OP4, OP6, SRV4, SRV6, SSH_PORT, RealMachine, machine
+from tests.real.machine import NB4, NEVER, OP4, OP6, SRV4, SRV6, SSH_PORT, RealMachine, lapse, machine
 from tests.real.vantage import Fast, NetFrom
 from wizard.clients import commands, ssh
 from wizard.clients.ssh import HostClient, SshClients, Target
@@ -44,10 +42,10 @@ async def lets_in(clients: SshClients, target: Target) -> bool:
     return True
 
 
-async def arm(host: HostClient, seconds: int) -> None:
+async def arm(host: HostClient) -> None:
     await host.install_tools()
     revert = rules.revert_script(ufw_was_active=False, nft_was_there=False)
-    await host.run(commands.deadman("arm", "firewall", str(seconds)).with_stdin(revert))
+    await host.run(commands.deadman("arm", "firewall", str(NEVER)).with_stdin(revert))
 
 
 async def close(host: HostClient, wanted: rules.Wanted, *, forget_ssh: bool = False) -> None:
@@ -66,10 +64,11 @@ async def test_rules_that_forget_the_port_in_use_undo_themselves(real: RealMachi
     clients, target = clients_of(real)
     host = clients.host(target)
 
-    await arm(host, 6)
+    await arm(host)
     await close(host, WANTED, forget_ssh=True)
     assert not await lets_in(clients, target)
     assert (await host.run(commands.processors())).ok, "the old connection is still alive"
+    lapse(NEVER)
     status = ""
     while not status.startswith("reverted"):
         status = (await host.run(commands.deadman("status", "firewall"))).stdout
@@ -85,11 +84,13 @@ async def test_the_right_rules_stay_once_they_are_confirmed(real: RealMachine) -
     clients, target = clients_of(real)
     host = clients.host(target)
 
-    await arm(host, 8)
+    await arm(host)
     await close(host, WANTED)
     assert await lets_in(clients, target)
     await host.run(commands.deadman("confirm", "firewall"))
-    await asyncio.to_thread(threading.Event().wait, 9)
+    lapse(NEVER)
+    while (await host.run(commands.command("pgrep", "-f", f"dw-deadman .* {NEVER}$"), check=False)).ok:
+        pass
 
     assert (await host.run(commands.deadman("status", "firewall"))).stdout == "confirmed\n"
     assert "Status: active" in (await host.run(commands.ufw("status"))).stdout
@@ -106,14 +107,13 @@ async def test_what_docker_publishes_is_open_under_ufw_and_closed_under_ours(rea
     await host.run(commands.ufw("deny", "3000/tcp"))
     await host.run(commands.ufw("--force", "enable"))
 
-    under_ufw = {(who, at): real.reach(who, at, 3000) for who in ("op", "nb") for at in (SRV4, SRV6)}
+    under_ufw = real.reaches(3000)
     assert under_ufw[("nb", SRV4)] == "open", "ufw's deny does not cover Docker"
     assert under_ufw[("nb", SRV6)] == "filtered", "the IPv6 proxy is an ordinary socket"
 
     await host.run(commands.ufw("delete", "deny", "3000/tcp"))
     await close(host, WANTED)
-    ours = {(who, at): real.reach(who, at, 3000) for who in ("op", "nb") for at in (SRV4, SRV6)}
-    control = {(who, at): real.reach(who, at, 443) for who in ("op", "nb") for at in (SRV4, SRV6)}
+    ours, control = real.reaches(3000), real.reaches(443)
 
     assert set(control.values()) == {"open"}
     assert ours == {
@@ -131,23 +131,22 @@ async def test_with_ipv6_redirected_too_both_families_are_open_under_ufw_and_clo
     clients, target = clients_of(real)
     host = clients.host(target)
     real.redirect_ipv6_too()
-    everywhere = [(who, at) for who in ("op", "nb") for at in (SRV4, SRV6)]
     for words in (("allow", f"{SSH_PORT}/tcp"), ("allow", "443/tcp"), ("deny", "3000/tcp")):
         await host.run(commands.ufw(*words))
     await host.run(commands.ufw("--force", "enable"))
 
-    under_ufw = {one: real.reach(*one, 3000) for one in everywhere}
+    under_ufw = real.reaches(3000)
     await host.run(commands.ufw("delete", "deny", "3000/tcp"))
     await close(host, WANTED)
-    ours = {one: real.reach(*one, 3000) for one in everywhere}
-    control = {one: real.reach(*one, 443) for one in everywhere}
+    ours, control = real.reaches(3000), real.reaches(443)
 
     assert set(under_ufw.values()) == {"open"}, "a redirected port never meets ufw, in neither family"
-    assert {one: ours[one] for one in everywhere if one[0] == "nb"} == {
+    assert ours == {
+        ("op", SRV4): "open",
+        ("op", SRV6): "open",
         ("nb", SRV4): "filtered",
         ("nb", SRV6): "filtered",
     }
-    assert ours["op", SRV4] == ours["op", SRV6] == "open"
     assert set(control.values()) == {"open"}
     await clients.aclose()
 

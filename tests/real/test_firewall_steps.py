@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.phases.context import Bench
-from tests.real.machine import NB4, NB6, SRV4, SRV6, RealMachine, machine
+from tests.real.machine import NB4, NB6, NEVER, SRV4, SRV6, RealMachine, lapse, machine
 from tests.real.vantage import Fast, NetFrom
 from tests.rehearsal.hosts_stage import CONFIG
 from wizard.checks.ports import PortMatrix
@@ -105,13 +105,16 @@ async def test_the_step_closes_what_docker_publishes_and_the_matrix_shows_it(sce
 async def test_the_step_that_forgets_the_port_in_use_is_taken_back_and_then_done_right(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firewall_host, "SECONDS_TO_CONFIRM", 8)
     with monkeypatch.context() as patch:
+        patch.setattr(firewall_host, "SECONDS_TO_CONFIRM", NEVER)
         patch.setattr(firewall_rules.Wanted, "ufw_rules", lambda self: (("allow", "443/tcp"),))
         with pytest.raises(WizardError, match="nobody could log in"):
             await scene.bench.drive(scene.firewall)
     shut = scene.real.reach("op", SRV4, 22)
     held = (await scene.bench.plan(scene.firewall)).hold
+    lapse(NEVER)
+    while (await scene.bench.plan(scene.firewall)).hold:
+        pass
 
     turn = await scene.bench.drive(scene.firewall)
 

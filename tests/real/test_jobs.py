@@ -48,15 +48,18 @@ def client(target: Target) -> HostClient:
     return AsRoot(target, LiveNet(), LiveClock())
 
 
-def counting(lines: int) -> commands.Script:
-    """Prints numbers slowly enough to be interrupted, ends with exit status 7."""
-    loop = f"for n in $(seq {lines}); do echo line $n; sleep 0.02; done; exit 7"
+def counting(lines: int, go: Path | None = None) -> commands.Script:
+    """Prints numbers slowly, the second half when the file `go` is there, and ends with exit status 7."""
+    held = f"[ $n -ne {lines // 2} ] || until [ -e {go} ]; do sleep 0.02; done; " if go else ""
+    loop = f"for n in $(seq {lines}); do echo line $n; {held}sleep 0.01; done; exit 7"
     return commands.script(commands.command("bash", "-c", loop))
 
 
-async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_byte(sshd: Target) -> None:
-    first = client(sshd)
-    assert await first.start_job("count", counting(150))
+async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_byte(
+    sshd: Target, tmp_path: Path
+) -> None:
+    first, go = client(sshd), tmp_path / "go"
+    assert await first.start_job("count", counting(150, go))
     seen = b""
     offset = 0
     async for after, chunk in first.follow_job("count"):
@@ -67,7 +70,8 @@ async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_by
     connection.abort()
 
     second = client(sshd)
-    assert not await second.start_job("count", counting(150))
+    assert not await second.start_job("count", counting(150, go))
+    go.touch()
     async for _, chunk in second.follow_job("count", offset):
         seen += chunk
         (await second.connect()).abort() if b"line 100" in chunk else None
@@ -105,11 +109,12 @@ def read_until(wizard: subprocess.Popen[str], number: int) -> list[str]:
 
 def test_an_installation_outlives_a_cut_connection_and_a_killed_wizard(server: Sshd, tmp_path: Path) -> None:
     first = follower(server, tmp_path)
-    shown = read_until(first, 120)
+    shown = read_until(first, 50)
     for pid in server.sessions():
         os.kill(pid, signal.SIGKILL)
-    shown += read_until(first, 400)
+    shown += read_until(first, 150)
     first.kill()
+    (tmp_path / "go").touch()
     assert first.stdout is not None
     shown += first.stdout.readlines()
     first.wait()
@@ -158,7 +163,7 @@ async def test_a_script_that_was_torn_is_never_run(sshd: Target) -> None:
 
 async def test_a_killed_job_is_lost_not_running(sshd: Target) -> None:
     host = client(sshd)
-    await host.start_job("killed", counting(500))
+    await host.start_job("killed", counting(500, Path("/never")))
     while (await host.job_status("killed")).size == 0:
         pass
     await host.run(commands.job("stop", "killed"))
@@ -226,16 +231,18 @@ async def test_a_stop_leaves_an_installation_to_itself_and_the_next_run_goes_on(
     bench = Bench(World(CONFIG, FileSecrets(tmp_path / "secrets.json")), tmp_path)
     step = "provision.backend.panel"
     first = StepContext(step, bench.world, bench.progress, bench.journal, bench.bus, stopping)
-    run = asyncio.create_task(run_job(first, host, "count", counting(150)))
+    go = tmp_path / "go"
+    run = asyncio.create_task(run_job(first, host, "count", counting(150, go)))
     while not any("line 20" in line for line in bench.lines):
         await asyncio.sleep(0.01)
     stopping.set()
     with pytest.raises(Stopped):
         await run
     assert (await host.job_status("count")).state == "running"
+    go.touch()
 
     with pytest.raises(WizardError, match="exit status 7"):
-        await run_job(bench.context(step), host, "count", counting(150))
+        await run_job(bench.context(step), host, "count", counting(150, go))
     await host.aclose()
     bench.close()
     whole = [f"line {n}" for n in range(1, 151)]

@@ -39,7 +39,7 @@ class Scene:
 
     async def served(self, name: str, kind: str) -> set[str]:
         query = dns.message.make_query(name, kind)
-        answer = await dns.asyncquery.udp(query, self.primary.at.host, port=self.primary.at.port, timeout=3)
+        answer = await dns.asyncquery.udp(query, self.primary.at.host, port=self.primary.at.port, timeout=60)
         return {str(value) for one in answer.answer for value in one}
 
     async def serial(self) -> int:
