@@ -53,6 +53,7 @@ class Glyphs:
             StepState.ASKING: self.asking,
             StepState.DONE: self.done,
             StepState.FAILED: self.failed,
+            StepState.UNDOING: self.undone,
             StepState.UNDONE: self.undone,
             StepState.SKIPPED: self.skipped,
         }[state]

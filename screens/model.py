@@ -26,7 +26,14 @@ from wizard.engine.plan import NOTHING, Plan, Question
 from wizard.engine.step import Phase
 
 KEPT_LINES = 5000
-_FOLLOWED = (StepState.ASKING, StepState.FAILED, StepState.RUNNING, StepState.WAITING)
+_FOLLOWED = (
+    StepState.ASKING,
+    StepState.FAILED,
+    StepState.RUNNING,
+    StepState.UNDOING,
+    StepState.WAITING,
+)
+_AT_WORK = (StepState.RUNNING, StepState.UNDOING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,7 @@ class Model:
         if asked:
             return asked[0]
         states = {info.id: info.state for info in self.steps}
-        if states.get(self._latest) is StepState.RUNNING:
+        if states.get(self._latest) in _AT_WORK:
             return self._latest
         for wanted in _FOLLOWED:
             found = [step for step, state in states.items() if state is wanted]
@@ -205,7 +212,7 @@ class Model:
                 self.ended = result
 
     def _state(self, at: float, step: str, state: StepState, why: str, ways: tuple[str, ...]) -> None:
-        if state is StepState.RUNNING:
+        if state in _AT_WORK:
             self._latest = step
         view = self.view(step)
         match state:

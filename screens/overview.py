@@ -123,6 +123,7 @@ class Overview(Page):
             return
         wanted = {
             StepState.RUNNING: "output",
+            StepState.UNDOING: "output",
             StepState.FAILED: "output",
             StepState.WAITING: "checks" if self.model.checks(self.step) else "output",
             StepState.DONE: "checks",

@@ -20,6 +20,7 @@ STATE_ROLES = {
     StepState.ASKING: "warn",
     StepState.DONE: "ok",
     StepState.FAILED: "bad",
+    StepState.UNDOING: "warn",
     StepState.UNDONE: "accent",
     StepState.SKIPPED: "dim",
 }
@@ -28,6 +29,7 @@ _LOUDEST = (
     StepState.ASKING,
     StepState.RUNNING,
     StepState.WAITING,
+    StepState.UNDOING,
     StepState.UNDONE,
 )
 TITLES_FROM = 40

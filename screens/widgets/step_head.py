@@ -17,9 +17,11 @@ _WORDS = {
     StepState.ASKING: "needs you",
     StepState.DONE: "done",
     StepState.FAILED: "failed",
+    StepState.UNDOING: "being taken back",
     StepState.UNDONE: "undone",
     StepState.SKIPPED: "skipped",
 }
+_WITH_WHY = (StepState.WAITING, StepState.FAILED, StepState.UNDOING, StepState.SKIPPED)
 
 
 def head_lines(model: Model, info: StepInfo, glyphs: Glyphs, width: int) -> list[Line]:
@@ -45,7 +47,7 @@ def _state(model: Model, info: StepInfo, glyphs: Glyphs, width: int) -> list[Lin
             word = "its plan waits for you"
     if info.until is not None and info.state is StepState.WAITING:
         word += f" {duration(info.until - model.session.now())}"
-    why = info.why if info.state in (StepState.WAITING, StepState.FAILED, StepState.SKIPPED) else ""
+    why = info.why if info.state in _WITH_WHY else ""
     role = STATE_ROLES[info.state]
     head = f"{glyphs.of_step(info.state)} {word}"
     if not why:

@@ -123,7 +123,8 @@ class Make(Step[frozenset[str]]):
             if self.breaks is not None:
                 broken, self.breaks = self.breaks, None
                 raise broken
-            ctx.saved.save("before", Before(tuple(sorted(self.outside.things & set(self.things)))))
+            if ctx.saved.load("before", Before) is None:
+                ctx.saved.save("before", Before(tuple(sorted(self.outside.things & set(self.things)))))
             self.outside.made[change.target] += 1
             self.outside.things.add(change.target)
         finally:

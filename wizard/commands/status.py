@@ -18,7 +18,8 @@ from wizard.engine.step import Phase, Step
 from wizard.errors import ExitCode
 
 _LOOK_AGAIN = 1.0
-_SHOWN = (StepState.RUNNING, StepState.WAITING, StepState.ASKING, StepState.FAILED)
+_WAY_BACK = "The way back of {0} was begun and is not over: `undo {0}` goes on, `run` does it again.\n"
+_SHOWN = (StepState.RUNNING, StepState.WAITING, StepState.ASKING, StepState.FAILED, StepState.UNDOING)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,8 +68,12 @@ def _show(options: Options, steps: tuple[Step[Any], ...], progress: Progress) ->
     if options.json:
         for step in steps:
             put_json(_row(step, progress))
+        if progress.taking_back:
+            put_json({"event": "way_back", "target": progress.taking_back})
         return
     paint = Paint(options.color)
+    if progress.taking_back:
+        say(_WAY_BACK.format(progress.taking_back))
     for phase in Phase:
         states = Counter(progress.state(step.id) for step in steps if step.phase is phase)
         done = states[StepState.DONE] + states[StepState.SKIPPED]

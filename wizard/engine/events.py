@@ -19,6 +19,8 @@ class StepState(StrEnum):
     ASKING = "asking"
     DONE = "done"
     FAILED = "failed"
+    UNDOING = "undoing"
+    """Part of it may be taken back: its way back was begun and is not over."""
     UNDONE = "undone"
     SKIPPED = "skipped"
 

@@ -247,7 +247,8 @@ class EngineSession:
     def behind_back(self) -> tuple[Phase, ...]:
         """Later phases that have begun, and so are taken back before the flip is."""
         later = list(Phase)[list(Phase).index(Phase.CUTOVER) + 1 :]
-        begun = {info.phase for info in self._infos.values() if info.state is StepState.DONE}
+        rests = (StepState.DONE, StepState.UNDOING)
+        begun = {info.phase for info in self._infos.values() if info.state in rests}
         return tuple(phase for phase in later if phase in begun)
 
     async def stop(self) -> None:
