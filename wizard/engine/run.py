@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from wizard.engine import journal
+from wizard.engine.back import WayBack
 from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import Checked, Planned, RunEnded, StepChanged, StepState
 from wizard.engine.operator import Operator
-from wizard.engine.order import needed_by, of_phase, ready
+from wizard.engine.order import of_phase, ready
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
 from wizard.engine.progress import Progress
-from wizard.engine.step import Context, Phase, Step, Stopped
+from wizard.engine.result import Result
+from wizard.engine.step import Phase, Step, Stopped
 from wizard.engine.turn import (
     Declined,
     Desk,
-    approve,
-    ask,
     ask_until_settled,
-    forget_answers,
-    insist,
-    make,
     take_turn,
 )
 from wizard.engine.waiting import WaitingRoom
@@ -35,16 +31,13 @@ from wizard.redact import redact
 from wizard.world import World
 
 FINISHED = (StepState.DONE, StepState.SKIPPED)
+__all__ = ["FINISHED", "Engine", "Result", "Tally", "engine_for"]
+
 _VERIFIERS = 6
+_WAY_BACK = "way back"
+_SHOWN_AGAIN = (StepState.RUNNING, StepState.UNDOING)
+"""States that a screen may have lost sight of while the operator was asked."""
 _OUR_FAULT = "Run again; if it stays, run with --debug and report it."
-
-
-class Result(StrEnum):
-    DONE = "done"
-    FAILED = "failed"
-    WAITING = "waiting"
-    """For the operator: a question or a plan was not answered."""
-    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,8 @@ class Engine:
             stopping=asyncio.Event(),
         )
         self._interrupted = journal.open_intents(progress.journal_path)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._back = WayBack(self.steps, self._desk, self._set, self._interrupted)
 
     def step(self, step_id: str) -> Step[Any]:
         return next(step for step in self.steps if step.id == step_id)
@@ -106,6 +100,8 @@ class Engine:
         """All phases up to and including `until`. A finished migration is asked again and left alone."""
         self._desk.stopping.clear()
         self._open_run()
+        if self._back.halfway and (ended := await self._stoppable(self._back.go_on_or_forward())) is not None:
+            return self._end(ended)
         if all(self.progress.state(step.id) in FINISHED for step in self.steps):
             return self._end(await self.verify())
         result = Result.DONE
@@ -148,18 +144,20 @@ class Engine:
 
     async def undo(self, target: str) -> Result:
         """Take back a step, or every step of a phase, newest first. Raises UsageError for an unknown one."""
-        chosen = [step for step in self.steps if step.id == target or step.phase == target]
-        if not chosen:
-            raise UsageError(f"There is no step or phase {target!r}", next="`status` lists them.")
-        self._refuse_out_of_order(chosen)
-        self._refuse_the_impossible(needed_by(self.steps, chosen))
         self._desk.stopping.clear()
-        for step in reversed(needed_by(self.steps, chosen)):
-            if self.progress.state(step.id) not in (StepState.PENDING, StepState.UNDONE, StepState.SKIPPED):
-                outcome = await self._undo_one(step)
-                if outcome is not Result.DONE:
-                    return self._end(outcome)
-        return self._end(Result.DONE)
+        return self._end(await self._stoppable(self._back.go(target)))
+
+    async def _stoppable(self, way_back: Coroutine[Any, Any, Result | None]) -> Any:
+        """As a run is: at a question or in a wait it ends at once, a change under way is finished first."""
+        task = self._tasks[_WAY_BACK] = asyncio.create_task(way_back, name=_WAY_BACK)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not self._desk.stopping.is_set():
+                raise
+            return Result.INTERRUPTED
+        finally:
+            self._tasks.pop(_WAY_BACK, None)
 
     def pause(self) -> None:
         """No further change begins; what is under way is finished."""
@@ -299,7 +297,7 @@ class Engine:
         ways: tuple[str, ...] = (),
     ) -> None:
         row, now = self.progress.step(step.id), self._desk.now()
-        if (row.state, row.why, row.until) == (state, why, until) and state is not StepState.RUNNING:
+        if (row.state, row.why, row.until) == (state, why, until) and state not in _SHOWN_AGAIN:
             return
         row.state, row.why, row.until, row.changed = state, why, until, now
         self._desk.journal.write(

@@ -107,7 +107,7 @@ async def _turn(step: Step[Any], ctx: StepContext, desk: Desk, interrupted: tupl
         return await ask(step, plan.hold.question, desk)
     if plan.hold is not None:
         if isinstance(plan.hold, Failed) and plan.hold.answer in desk.progress.answers:
-            _forget(step, plan.hold.answer, desk)
+            forget_answer(step, plan.hold.answer, desk)
         return plan.hold
     settle_intents(step.id, plan, desk, interrupted)
     if plan.changes:
@@ -138,10 +138,10 @@ async def ask(step: Step[Any], question: Question, desk: Desk) -> Ask | Wait:
 def forget_answers(step: Step[Any], desk: Desk) -> None:
     """What was answered for a step that is taken back is asked anew when it is done again."""
     for question in [one for one in desk.progress.answers if one.startswith(f"{step.id}/")]:
-        _forget(step, question, desk)
+        forget_answer(step, question, desk)
 
 
-def _forget(step: Step[Any], question: str, desk: Desk) -> None:
+def forget_answer(step: Step[Any], question: str, desk: Desk) -> None:
     """An answer that stops a step must not stop it for ever: the next run asks again."""
     del desk.progress.answers[question]
     desk.journal.write(
