@@ -57,7 +57,7 @@ class Server:
     """A new host. `types` and `locations` are ranked wishes; `adopt` names an existing server instead.
 
     `close_panel_port` takes the panel's port from everybody at the Cloud Firewall; on the host it stays, for
-    the wizard's tunnel. `optional`: that no app runs there is meant.
+    the wizard's tunnel. `optional`: no app runs there, and the move goes on without it if it can't be had.
     """
 
     name: str

@@ -10,7 +10,7 @@ from screens.glyphs import Glyphs
 from screens.text import wrap
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row
-from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Wait
+from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Skip, Wait
 
 KIND_ROLES = {
     Kind.CREATE: "ok",
@@ -99,12 +99,14 @@ def _tagged(tag: str, text: str, pad: str, width: int, role: str) -> list[Line]:
     ]
 
 
-def _hold(hold: Wait | Ask | Failed, width: int, early: bool) -> Row:
+def _hold(hold: Wait | Ask | Failed | Skip, width: int, early: bool) -> Row:
     match hold:
         case Failed(why=why) if early:
             text, role = f"Known later: {why}.", "dim"
         case Wait(why=why):
             text, role = f"Waits before any change: {why}", "accent"
+        case Skip(why=why):
+            text, role = f"Left out: {why}", "dim"
         case Ask(question=question):
             text, role = f"Asks first: {question.text}", "warn"
         case Failed(why=why, ways=ways):

@@ -21,7 +21,7 @@ from wizard.engine.events import (
     StepState,
     to_json,
 )
-from wizard.engine.plan import Change, Failed, Kind, Plan
+from wizard.engine.plan import Change, Failed, Kind, Plan, Skip
 from wizard.redact import redact
 
 _WIDTH = 34
@@ -128,6 +128,8 @@ def plan_lines(plan: Plan) -> list[str]:
     if isinstance(plan.hold, Failed):
         lines.append(f"held: {plan.hold.why}")
         lines.extend(f"    way on: {way}" for way in plan.hold.ways)
+    elif isinstance(plan.hold, Skip):
+        lines.append(f"left out: {plan.hold.why}")
     elif plan.hold is not None:
         held = plan.hold
         lines.append(f"waits: {held.why}" if hasattr(held, "why") else f"asks: {held.question.text}")

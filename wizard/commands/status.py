@@ -19,7 +19,14 @@ from wizard.errors import ExitCode
 
 _LOOK_AGAIN = 1.0
 _WAY_BACK = "The way back of {0} was begun and is not over: `undo {0}` goes on, `run` does it again.\n"
-_SHOWN = (StepState.RUNNING, StepState.WAITING, StepState.ASKING, StepState.FAILED, StepState.UNDOING)
+_SHOWN = (
+    StepState.RUNNING,
+    StepState.WAITING,
+    StepState.ASKING,
+    StepState.FAILED,
+    StepState.UNDOING,
+    StepState.SKIPPED,
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

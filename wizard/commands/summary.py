@@ -12,6 +12,9 @@ from wizard.engine.events import Checked, Event, StepChanged, StepState
 from wizard.engine.progress import Progress
 from wizard.engine.run import Result, Tally
 
+_GONE = (StepState.UNDONE, StepState.SKIPPED)
+"""What was asked of such a step tells of nothing that is there."""
+
 
 @dataclass
 class Counter:
@@ -25,13 +28,13 @@ class Counter:
         for entry in journal.read(progress.journal_path):
             if entry["kind"] == journal.Entry.CHECK:
                 self.answers[entry["step"], entry["check"]["name"]] = entry["check"]["state"]
-            elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.UNDONE.value:
+            elif entry["kind"] == journal.Entry.STATE and entry["state"] in _GONE:
                 self._forget(entry["step"])
 
     def read(self, event: Event) -> None:
         if isinstance(event, Checked):
             self.answers[event.step, event.check.name] = event.check.state.value
-        elif isinstance(event, StepChanged) and event.state is StepState.UNDONE:
+        elif isinstance(event, StepChanged) and event.state in _GONE:
             self._forget(event.step)
 
     def _forget(self, step: str) -> None:
@@ -66,7 +69,9 @@ def sentence(summary: dict[str, Any]) -> str:
     steps, checks = summary["steps"], summary["checks"]
     changes = summary["changes"]
     parts = [
-        f"{steps['done']} steps done" + (f", {steps['failed']} failed" if steps["failed"] else ""),
+        f"{steps['done']} steps done"
+        + (f", {steps['failed']} failed" if steps["failed"] else "")
+        + (f", {steps['skipped']} left out" if steps["skipped"] else ""),
         f"{checks['passed']} checks hold"
         + (f", {checks['waived']} waived" if checks["waived"] else "")
         + (f", {checks['failed']} do not" if checks["failed"] else ""),

@@ -34,6 +34,15 @@ def ready(
     )
 
 
+def resting_on(steps: Sequence[Step[Any]], step: Step[Any]) -> tuple[Step[Any], ...]:
+    """The other steps, of any phase, that have no purpose without `step`."""
+    return tuple(
+        other
+        for other in steps
+        if other is not step and any(matches(step.id, need) for need in other.rests_on)
+    )
+
+
 def needed_by(steps: Sequence[Step[Any]], chosen: Sequence[Step[Any]]) -> tuple[Step[Any], ...]:
     """`chosen` and every step of the same phases that needs one of them, in running order."""
     wanted = {step.id for step in chosen}

@@ -114,19 +114,26 @@ class Done:
     note: str = ""
 
 
-Outcome = Done | Wait | Ask | Failed
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Left out, because `why`: the migration goes on without it, and the next run looks again."""
+
+    why: str
+
+
+Outcome = Done | Wait | Ask | Failed | Skip
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Changes in the order in which they are applied; empty means that nothing is to do.
 
-    `hold` stops the step before any change: wait, ask, or refuse. `notes` are shown with it.
+    `hold` stops the step before any change: wait, ask, refuse, or skip it. `notes` are shown with it.
     """
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    hold: Wait | Ask | Failed | None = None
+    hold: Wait | Ask | Failed | Skip | None = None
 
     @property
     def empty(self) -> bool:

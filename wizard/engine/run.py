@@ -14,8 +14,8 @@ from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import Checked, Planned, RunEnded, StepChanged, StepState
 from wizard.engine.operator import Operator
-from wizard.engine.order import of_phase, ready
-from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Wait
+from wizard.engine.order import FINISHED, of_phase, ready, resting_on
+from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Skip, Wait
 from wizard.engine.progress import Progress
 from wizard.engine.result import Result
 from wizard.engine.step import Phase, Step, Stopped
@@ -23,6 +23,7 @@ from wizard.engine.turn import (
     Declined,
     Desk,
     ask_until_settled,
+    preview,
     take_turn,
 )
 from wizard.engine.waiting import WaitingRoom
@@ -30,8 +31,7 @@ from wizard.errors import UsageError, WizardError
 from wizard.redact import redact
 from wizard.world import World
 
-FINISHED = (StepState.DONE, StepState.SKIPPED)
-__all__ = ["FINISHED", "Engine", "Result", "Tally", "engine_for"]
+__all__ = ["Engine", "Result", "Tally", "engine_for"]
 
 _VERIFIERS = 6
 _WAY_BACK = "way back"
@@ -102,20 +102,20 @@ class Engine:
         self._open_run()
         if self._back.halfway and (ended := await self._stoppable(self._back.go_on_or_forward())) is not None:
             return self._end(ended)
-        if all(self.progress.state(step.id) in FINISHED for step in self.steps):
-            return self._end(await self.verify())
+        over = all(self.progress.state(step.id) in FINISHED for step in self.steps)
+        self._take_up_skipped()
         result = Result.DONE
         for phase in Phase:
             result = await self._run_phase(phase)
             if result is not Result.DONE or phase is until:
                 break
-        return self._end(result)
+        return self._end(await self.verify() if over and result is Result.DONE else result)
 
     async def plan(self) -> dict[str, Plan]:
-        """What every unfinished step would do, as far as it can be known now. Changes nothing."""
+        """What every step that is not done would do, as far as it can be known now. Changes nothing."""
         plans: dict[str, Plan] = {}
         limit = asyncio.Semaphore(_VERIFIERS)
-        unfinished = [step for step in self.steps if self.progress.state(step.id) not in FINISHED]
+        unfinished = [step for step in self.steps if self.progress.state(step.id) is not StepState.DONE]
 
         async def one(step: Step[Any]) -> None:
             async with limit:
@@ -127,6 +127,9 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for step in unfinished:
                 group.create_task(one(step))
+        for step in unfinished:
+            if isinstance(plans[step.id].hold, Skip):
+                plans |= {one.id: Plan(hold=plans[step.id].hold) for one in resting_on(self.steps, step)}
         return {step.id: plans[step.id] for step in unfinished}
 
     async def verify(self, steps: Sequence[Step[Any]] | None = None) -> Result:
@@ -186,6 +189,12 @@ class Engine:
             progress.project, progress.started = project, now
             progress.save()
 
+    def _take_up_skipped(self) -> None:
+        """What was left out is looked at again."""
+        for step in self.steps:
+            if self.progress.state(step.id) is StepState.SKIPPED:
+                self._set(step, StepState.PENDING, f"left out before: {self.progress.step(step.id).why}")
+
     def _end(self, result: Result) -> Result:
         self.bus.publish(RunEnded(self._desk.now(), "", result.value))
         return result
@@ -209,11 +218,7 @@ class Engine:
 
     async def preview(self, step: Step[Any]) -> Plan:
         """What one step would do, as far as it can be known now. Changes nothing."""
-        ctx = self._desk.context(step)
-        try:
-            return step.plan(await step.observe(ctx))
-        except WizardError as error:
-            return Plan(hold=Failed(redact(error.what), (error.next,) if error.next else ()))
+        return await preview(step, self._desk)
 
     async def _run_phase(self, phase: Phase) -> Result:
         steps = of_phase(self.steps, phase)
@@ -286,6 +291,9 @@ class Engine:
                 self._set(step, StepState.ASKING, question.text)
             case Failed(why, ways):
                 self._set(step, StepState.FAILED, why, ways=ways)
+            case Skip(why):
+                for one in (step, *resting_on(self.steps, step)):
+                    self._set(one, StepState.SKIPPED, why)
 
     def _set(
         self,

@@ -13,10 +13,10 @@ from wizard.engine.bus import Bus, Reader
 from wizard.engine.check import Check
 from wizard.engine.events import Answered, Asked, Checked, Event, Planned, StepChanged, StepState
 from wizard.engine.info import Costs, StepInfo
-from wizard.engine.order import in_order, matches
+from wizard.engine.order import FINISHED, in_order, matches
 from wizard.engine.plan import Money, Plan, Question
 from wizard.engine.progress import Progress
-from wizard.engine.run import FINISHED, Engine, Result
+from wizard.engine.run import Engine, Result
 from wizard.engine.step import Phase, Step
 from wizard.errors import WizardError
 from wizard.world import World

@@ -36,6 +36,10 @@ class Stopped(Exception):
     """The run is to end; a mutation that was under way has been finished, or goes on without us."""
 
 
+class Skipped(Exception):
+    """Raised by `apply`: what the step is for can't be had, and the migration goes on without it."""
+
+
 class SavedRecords(Protocol):
     """Typed records (frozen dataclasses of plain data) that survive restarts, kept in progress.toml.
 
@@ -110,14 +114,16 @@ class Step(ABC, Generic[Facts]):
 
     `id` is ``phase.name`` or ``phase.thing.name``, e.g. ``provision.backend.server``. `needs` names steps
     (or prefixes of them, ``provision.backend``) of the same phase that must be done before; earlier
-    phases are done anyway. Instances hold configuration only; whatever is learned goes into facts or
-    saved records.
+    phases are done anyway. `rests_on` names steps (or prefixes) of any phase without whose outcome it has no
+    purpose: when one of them is skipped, so is it. Instances hold configuration only; whatever is learned
+    goes into facts or saved records.
     """
 
     id: str
     title: str
     phase: Phase
     needs: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = ()
     way_back: str = ""
     """How the step is undone and what that costs; shown before it runs."""
     keeps: ClassVar[tuple[str, ...]] = ()

@@ -15,9 +15,9 @@ from wizard.engine.check import Check, CheckState
 from wizard.engine.context import StepContext
 from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Output, Planned, jsonable
 from wizard.engine.operator import Operator
-from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Wait
+from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Skip, Wait
 from wizard.engine.progress import Progress
-from wizard.engine.step import Step, Stopped
+from wizard.engine.step import Skipped, Step, Stopped
 from wizard.engine.waiting import WaitingRoom
 from wizard.errors import UnreachableError, WizardError
 from wizard.redact import redact
@@ -75,11 +75,21 @@ async def take_turn(step: Step[Any], desk: Desk, interrupted: tuple[str, ...] = 
     voice.listen(ctx.output)
     try:
         return await insist(step, desk, lambda: _turn(step, ctx, desk, interrupted))
+    except Skipped as told:
+        return Skip(redact(str(told)))
     except UnreachableError as error:
         return Failed(redact(str(error)), (_CHECK_NETWORK,))
     except WizardError as error:
         why = " · ".join(part for part in (error.what, error.why) if part)
         return Failed(redact(why), (error.next,) if error.next else ())
+
+
+async def preview(step: Step[Any], desk: Desk) -> Plan:
+    """What one step would do, as far as it can be known now. Changes nothing."""
+    try:
+        return step.plan(await step.observe(desk.context(step)))
+    except WizardError as error:
+        return Plan(hold=Failed(redact(error.what), (error.next,) if error.next else ()))
 
 
 async def insist(step: Step[Any], desk: Desk, work: Callable[[], Awaitable[T]]) -> T:

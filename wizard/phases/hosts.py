@@ -13,14 +13,15 @@ provision.<server>.login the one that took its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wizard.engine.step import Context
+from wizard.engine.step import Context, Step
 from wizard.errors import WizardError
 from wizard.records import HostKeyRecord, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.clients.ssh import HostClient, Target
+    from wizard.config import Server
 
 LOGIN_KEY = "SSH_LOGIN_KEY"
 OLD_HOST_KEY = "OLD_HOST_SSH_KEY"
@@ -43,6 +44,22 @@ def server_record(ctx: Context, server: str) -> ServerRecord:
     if record is None:
         raise WizardError(f"Server {server} does not exist yet", next=f"Run provision.{server}.server first.")
     return record
+
+
+def left_out(ctx: Context, server: Server) -> bool:
+    """Whether the migration goes on without this server; only an optional one may be missing."""
+    return server.optional and ctx.saved.load("server", ServerRecord, step=_made(server.name)) is None
+
+
+def _made(server: str) -> str:
+    return f"provision.{server}.server"
+
+
+def standing_on(server: str, *steps: Step[Any]) -> tuple[Step[Any], ...]:
+    """`steps`, told that they have no purpose without this server."""
+    for step in steps:
+        step.rests_on = (f"provision.{server}.address", _made(server))
+    return steps
 
 
 def known_host_keys(ctx: Context, server: str) -> tuple[HostKeyRecord, ...]:

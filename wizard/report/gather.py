@@ -154,7 +154,7 @@ def gather(
     """The report of a migration, however far it has come."""
     entries = tuple(journal.read(progress.journal_path))
     checks = latest_checks(entries)
-    verdicts = judge(config, checks)
+    verdicts = judge(_without_skipped(config, progress), checks)
     chapters = tuple(_chapter(step, progress, entries, checks.get(step.id, ())) for step in steps)
     lines = [(verdict.item.kind, _line(verdict)) for verdict in verdicts]
     return Report(
@@ -178,6 +178,12 @@ def gather(
     )
 
 
+def _without_skipped(config: Config, progress: Progress) -> Config:
+    """What is left out has nothing to prove."""
+    left_out = {s.name for s in config.servers if progress.state(f"provision.{s.name}.server") == "skipped"}
+    return replace(config, servers=tuple(s for s in config.servers if s.name not in left_out))
+
+
 def latest_checks(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Check, ...]]:
     """The last answer to each question, by step; those of steps that were undone are gone."""
     latest: dict[str, dict[str, Check]] = {}
@@ -185,7 +191,7 @@ def latest_checks(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Check
         if entry["kind"] == journal.Entry.CHECK:
             check = decode(entry["check"], Check)
             latest.setdefault(entry["step"], {})[check.name] = check
-        elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.UNDONE.value:
+        elif entry["kind"] == journal.Entry.STATE and entry["state"] in (StepState.UNDONE, StepState.SKIPPED):
             latest.pop(entry["step"], None)
     return {step: tuple(found.values()) for step, found in latest.items()}
 

@@ -10,10 +10,12 @@ from wizard.phases.firewall.cloud import CloudFirewall
 from wizard.phases.firewall.host import HostFirewall
 from wizard.phases.firewall.isolation import Isolation
 from wizard.phases.firewall.ports import PortsClosed
+from wizard.phases.hosts import standing_on
 
 
 def steps(config: Config) -> tuple[Step[Any], ...]:
     found: list[Step[Any]] = []
     for server in config.servers:
-        found += [CloudFirewall(server, config), HostFirewall(server, config), PortsClosed(server, config)]
+        own = (CloudFirewall(server, config), HostFirewall(server, config), PortsClosed(server, config))
+        found += standing_on(server.name, *own)
     return (*found, Isolation(config))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from wizard.config import Config, Server
 from wizard.engine.check import Check, check
 from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
-from wizard.engine.step import Context, Phase, Step
-from wizard.phases.provision import naming
+from wizard.engine.step import Context, Phase, Skipped, Step
+from wizard.phases.provision import naming, optional
 from wizard.phases.provision.choice import Choice, Ranking, alternatives, rank
 from wizard.phases.provision.shared import HETZNER
 from wizard.records import AddressRecord, BilledAddresses
@@ -29,6 +29,7 @@ class AddressFacts:
     choice: Choice | None
     notes: tuple[str, ...]
     ways: tuple[str, ...] = ()
+    answer: str = ""
 
 
 async def ranking(ctx: Context, server: Server) -> Ranking:
@@ -80,7 +81,8 @@ class AddressStep(Step[AddressFacts]):
         }
         foreign = ", ".join(ip.name for ip in ips if ip.name in names and ip not in mine)
         ways = () if location else await nothing_to_order(ctx, self.server)
-        return AddressFacts(location, mine, foreign, first, choices.notes, ways)
+        answer = ctx.answers.get(optional.question_id(self.server), "")
+        return AddressFacts(location, mine, foreign, first, choices.notes, ways, answer)
 
     def plan(self, facts: AddressFacts) -> Plan:
         if facts.foreign:
@@ -92,12 +94,12 @@ class AddressStep(Step[AddressFacts]):
                 )
             )
         if not facts.location:
-            return Plan(
-                hold=Failed(
-                    f"Nothing that is wished for {self.server.name} can be ordered: {' '.join(facts.notes)}",
-                    facts.ways,
-                )
-            )
+            why = f"Nothing that is wished for {self.server.name} can be ordered: {' '.join(facts.notes)}"
+            return Plan(hold=optional.held(self.server, Failed(why, facts.ways)))
+        if facts.choice is not None and not facts.ours:
+            hold = optional.asked_first(self.server, facts.choice, facts.answer)
+            if hold is not None:
+                return Plan(hold=hold)
         present = {ip.type for ip in facts.ours if ip.location == facts.location}
         missing = [kind for kind in kinds(self.server) if kind not in present]
         return Plan(tuple(self._change(kind, facts) for kind in missing))
@@ -116,12 +118,19 @@ class AddressStep(Step[AddressFacts]):
         )
 
     async def apply(self, change: Change, ctx: Context) -> None:
-        hetzner = ctx.world.hetzner
-        if change.kind is Kind.DELETE:
-            await hetzner.delete_primary_ip(change.payload)
-        else:
-            kind, location = change.payload
-            await ensure_address(ctx, self.server.name, kind, location)
+        from wizard.clients.hetzner.errors import LimitError
+
+        try:
+            if change.kind is Kind.DELETE:
+                await ctx.world.hetzner.delete_primary_ip(change.payload)
+            else:
+                kind, location = change.payload
+                await ensure_address(ctx, self.server.name, kind, location)
+        except LimitError as error:
+            if self.server.optional:
+                await release(ctx, self.server)
+                raise Skipped(optional.left_out(self.server, optional.because(error))) from error
+            raise
         await note_billed(ctx, self.server.name)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
@@ -182,6 +191,15 @@ async def ensure_address(ctx: Context, server: str, kind: str, location: str) ->
         if idle:
             ctx.output(f"Addresses of the project that no server has, and that count too: {idle}")
         raise
+
+
+async def release(ctx: Context, server: Server) -> None:
+    """Give back the addresses that no machine has: a server that is left out costs nothing."""
+    for ip in await ctx.world.hetzner.primary_ips(naming.selector(ctx.config)):
+        if ip.assignee is None and naming.ours(ip, ctx.config, server.name):
+            await ctx.world.hetzner.delete_primary_ip(ip.id)
+            ctx.output(f"Released {ip.ip} in {ip.location}: {server.name} is left out")
+    await note_billed(ctx, server.name)
 
 
 async def note_billed(ctx: Context, server: str) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from wizard.config import Config, Server
 from wizard.engine.check import Check
-from wizard.engine.plan import Ask, Change, Failed, Kind, Money, Plan, Refusal
-from wizard.engine.step import Context, Phase, Step
+from wizard.engine.plan import Ask, Change, Failed, Kind, Money, Plan, Refusal, Skip
+from wizard.engine.step import Context, Phase, Skipped, Step
 from wizard.errors import WizardError
-from wizard.phases.provision import adoption, machine, naming, proof
-from wizard.phases.provision.address import note_billed, nothing_to_order, ranking
+from wizard.phases.provision import adoption, machine, naming, optional, proof
+from wizard.phases.provision.address import note_billed, nothing_to_order, ranking, release
 from wizard.phases.provision.choice import Ranking, monthly
 from wizard.records import HostKeyRecord, ServerRecord
 
@@ -27,7 +27,8 @@ class ServerFacts:
     """`found` has the wished name, whoever made it; `ours` tells whether labels, place and image say us.
 
     `torso`: it is ours, never came to life within its time, and nobody ever logged in on it. `unnamed` are
-    its addresses that don't have the wished reverse name, as (id of the primary IP, address).
+    its addresses that don't have the wished reverse name, as (id of the primary IP, address). `idle`: an
+    address waits for it.
     """
 
     found: CloudServer | None
@@ -41,6 +42,7 @@ class ServerFacts:
     ways: tuple[str, ...] = ()
     torso: bool = False
     unnamed: tuple[tuple[int, str], ...] = ()
+    idle: bool = False
 
 
 class ServerStep(Step[ServerFacts]):
@@ -80,7 +82,12 @@ class ServerStep(Step[ServerFacts]):
             ways=() if stuck else await nothing_to_order(ctx, self.server),
             torso=found is not None and ours and self._is_torso(ctx, found),
             unnamed=await self._unnamed(ctx, found) if found is not None and ours else (),
+            idle=self.server.optional and found is None and await self._idle(ctx),
         )
+
+    async def _idle(self, ctx: Context) -> bool:
+        ips = await ctx.world.hetzner.primary_ips()
+        return any(ip.assignee is None and naming.ours(ip, self.config, self.server.name) for ip in ips)
 
     def _is_torso(self, ctx: Context, found: CloudServer) -> bool:
         login = f"provision.{self.server.name}.login"
@@ -122,14 +129,24 @@ class ServerStep(Step[ServerFacts]):
             )
         choices = facts.ranking.choices
         if not choices:
-            return Plan(
-                hold=Failed(
-                    f"Nothing that is wished for {self.server.name} can be ordered: "
-                    f"{' '.join(facts.ranking.notes)}",
-                    facts.ways,
-                )
-            )
+            why = f"Nothing that is wished for {self.server.name} can be ordered: "
+            return self._without(facts, Failed(why + " ".join(facts.ranking.notes), facts.ways))
         return self._order(facts)
+
+    def _without(self, facts: ServerFacts, refused: Failed) -> Plan:
+        """Nothing can be had: an optional server is left out, and its addresses are given back first."""
+        hold = optional.held(self.server, refused)
+        if not facts.idle or not isinstance(hold, Skip):
+            return Plan(hold=hold)
+        give_back = Change(
+            Kind.DELETE,
+            "release",
+            f"addresses of {self.server.name}",
+            before="waiting for a machine, and billed",
+            why=hold.why,
+            payload=hold,
+        )
+        return Plan((give_back,))
 
     def _order(self, facts: ServerFacts) -> Plan:
         choices = facts.ranking.choices
@@ -241,8 +258,10 @@ class ServerStep(Step[ServerFacts]):
         hetzner = ctx.world.hetzner
         match change.key:
             case "create":
-                made = await machine.create(ctx, self.config, self.server, change.payload)
-                await self._save(ctx, made)
+                await self._save(ctx, await self._create(ctx, change))
+            case "release":
+                await release(ctx, self.server)
+                raise Skipped(change.payload.why)
             case "torso":
                 await hetzner.delete_server(change.payload)
             case "names":
@@ -266,6 +285,18 @@ class ServerStep(Step[ServerFacts]):
             case "forget":
                 for name in ("server", "host_key"):
                     ctx.saved.drop(name)
+
+    async def _create(self, ctx: Context, change: Change) -> CloudServer:
+        """Raises Skipped for an optional server that can't be had; then nothing of it is left."""
+        from wizard.clients.hetzner.errors import CapacityError, LimitError, PlacementError
+
+        try:
+            return await machine.create(ctx, self.config, self.server, change.payload)
+        except (CapacityError, LimitError, PlacementError) as error:
+            if not self.server.optional:
+                raise
+            await release(ctx, self.server)
+            raise Skipped(optional.left_out(self.server, optional.because(error))) from error
 
     async def _mine(self, ctx: Context) -> CloudServer:
         servers = await ctx.world.hetzner.servers(name=self.wanted_name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from wizard.config import Config
 from wizard.engine.step import Step
+from wizard.phases.hosts import standing_on
 from wizard.phases.provision.account import Account
 from wizard.phases.provision.address import AddressStep
 from wizard.phases.provision.login import Login
@@ -22,10 +23,10 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     machines = tuple(f"provision.{server.name}.server" for server in config.servers)
     found: list[Step[Any]] = [SshKeyStep(config), NetworkStep(config), FirewallStep(config)]
     for server in config.servers:
-        if not server.adopt:
-            found.append(AddressStep(config, server))
+        addresses = () if server.adopt else (AddressStep(config, server),)
         panel = Panel(server, config.network)
         panel.needs = (*panel.needs, *machines)
         account = Account(config.project, server, config.dns.provider)
-        found += [ServerStep(config, server), Login(server), panel, account]
+        own = (*addresses, ServerStep(config, server), Login(server), panel, account)
+        found += standing_on(server.name, *own)
     return tuple(found)

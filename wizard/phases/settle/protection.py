@@ -10,6 +10,7 @@ from wizard.config import Config
 from wizard.engine.check import Check, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
+from wizard.phases.hosts import left_out
 from wizard.phases.provision import naming, rules
 from wizard.records import ServerRecord
 
@@ -116,7 +117,8 @@ class Protection(Step[tuple[Guarded, ...]]):
     async def verify(self, ctx: Context) -> Sequence[Check]:
         facts, now = await self.observe(ctx), ctx.now()
         by_server = {one.name: one for one in facts}
-        checks = [self._check(name.name, by_server.get(name.name), now) for name in self.servers]
+        present = [server.name for server in self.servers if not left_out(ctx, server)]
+        checks = [self._check(name, by_server.get(name), now) for name in present]
         if checks:
             return checks
         return (

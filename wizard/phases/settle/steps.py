@@ -6,6 +6,7 @@ from typing import Any
 
 from wizard.config import Config
 from wizard.engine.step import Step
+from wizard.phases.hosts import standing_on
 from wizard.phases.settle.alerts import AlertsStep
 from wizard.phases.settle.backups import BackupsStep
 from wizard.phases.settle.crons import EnableCrons
@@ -24,5 +25,6 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
         found += [ZeroDowntimeStep(config, app), RollbackStep(config, app)]
     if config.vercel:
         found.append(EnableCrons(config))
-    found += [AlertsStep(config, server) for server in config.servers]
+    for server in config.servers:
+        found += standing_on(server.name, AlertsStep(config, server))
     return (*found, BackupsStep(config), Protection(config), DocumentStep(config), InformTeam(config))
