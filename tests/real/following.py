@@ -26,16 +26,23 @@ from wizard.phases.jobs import run_job
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
-LINES, HELD = 300, 200
-"""The installation stands at the line HELD until the file `go` is in the folder."""
+LINES = 300
+HALTS = (150, 200)
+"""Lines at which the installation stands until a file of this number is in the folder."""
 JOB = "panel-install"
 
 
 def installation(folder: Path) -> commands.Script:
     """Waits to be killed in, prints bytes that are no text, and has an exit status of its own."""
-    held = f"[ $n -ne {HELD} ] || until [ -e {folder}/go ]; do sleep 0.02; done"
-    loop = f"for n in $(seq {LINES}); do printf 'line %s \\377\\n' $n; {held}; sleep 0.005; done; exit 7"
-    return commands.script(commands.command("bash", "-c", loop))
+    text = "printf 'line %s \\377\\n' $n"
+    return commands.script(commands.command("bash", "-c", counting(LINES, text, folder, *HALTS)))
+
+
+def counting(lines: int, text: str, folder: Path, *halts: int) -> str:
+    """A shell's loop that shows `text` for each `n`, slowly, stands at `halts`, and ends with 7."""
+    stand = f"until [ -e {folder}/$n ]; do sleep 0.02; done"
+    cases = "".join(f"{n}) {stand};; " for n in halts)
+    return f"for n in $(seq {lines}); do {text}; case $n in {cases}esac; sleep 0.01; done; exit 7"
 
 
 def show(event: Event) -> None:

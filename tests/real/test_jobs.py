@@ -48,18 +48,18 @@ def client(target: Target) -> HostClient:
     return AsRoot(target, LiveNet(), LiveClock())
 
 
-def counting(lines: int, go: Path | None = None) -> commands.Script:
-    """Prints numbers slowly, the second half when the file `go` is there, and ends with exit status 7."""
-    held = f"[ $n -ne {lines // 2} ] || until [ -e {go} ]; do sleep 0.02; done; " if go else ""
-    loop = f"for n in $(seq {lines}); do echo line $n; {held}sleep 0.01; done; exit 7"
-    return commands.script(commands.command("bash", "-c", loop))
+def counting(lines: int, folder: Path = Path("nowhere"), *halts: int) -> commands.Script:
+    """Prints numbers slowly, stands at `halts` until a file of that number is in the folder; ends with 7."""
+    return commands.script(
+        commands.command("bash", "-c", following.counting(lines, "echo line $n", folder, *halts))
+    )
 
 
 async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_byte(
     sshd: Target, tmp_path: Path
 ) -> None:
-    first, go = client(sshd), tmp_path / "go"
-    assert await first.start_job("count", counting(150, go))
+    first, work = client(sshd), counting(150, tmp_path, 75)
+    assert await first.start_job("count", work)
     seen = b""
     offset = 0
     async for after, chunk in first.follow_job("count"):
@@ -70,8 +70,8 @@ async def test_a_job_outlives_connection_and_wizard_without_a_lost_or_doubled_by
     connection.abort()
 
     second = client(sshd)
-    assert not await second.start_job("count", counting(150, go))
-    go.touch()
+    assert not await second.start_job("count", work)
+    (tmp_path / "75").touch()
     async for _, chunk in second.follow_job("count", offset):
         seen += chunk
         (await second.connect()).abort() if b"line 100" in chunk else None
@@ -112,16 +112,18 @@ def test_an_installation_outlives_a_cut_connection_and_a_killed_wizard(server: S
     shown = read_until(first, 50)
     for pid in server.sessions():
         os.kill(pid, signal.SIGKILL)
-    shown += read_until(first, 150)
+    shown += read_until(first, 120)
     first.kill()
-    (tmp_path / "go").touch()
+    (tmp_path / "150").touch()
     assert first.stdout is not None
     shown += first.stdout.readlines()
     first.wait()
 
     second = follower(server, tmp_path)
     assert second.stdout is not None
-    after = second.stdout.readlines()
+    after = read_until(second, 200)
+    (tmp_path / "200").touch()
+    after += second.stdout.readlines()
     second.wait()
 
     whole = b"".join(b"line %d \xff\n" % n for n in range(1, following.LINES + 1))
@@ -163,7 +165,7 @@ async def test_a_script_that_was_torn_is_never_run(sshd: Target) -> None:
 
 async def test_a_killed_job_is_lost_not_running(sshd: Target) -> None:
     host = client(sshd)
-    await host.start_job("killed", counting(500, Path("/never")))
+    await host.start_job("killed", counting(20, Path("nowhere"), 10))
     while (await host.job_status("killed")).size == 0:
         pass
     await host.run(commands.job("stop", "killed"))
@@ -231,18 +233,22 @@ async def test_a_stop_leaves_an_installation_to_itself_and_the_next_run_goes_on(
     bench = Bench(World(CONFIG, FileSecrets(tmp_path / "secrets.json")), tmp_path)
     step = "provision.backend.panel"
     first = StepContext(step, bench.world, bench.progress, bench.journal, bench.bus, stopping)
-    go = tmp_path / "go"
-    run = asyncio.create_task(run_job(first, host, "count", counting(150, go)))
+    work = counting(150, tmp_path, 50, 100)
+    run = asyncio.create_task(run_job(first, host, "count", work))
     while not any("line 20" in line for line in bench.lines):
         await asyncio.sleep(0.01)
     stopping.set()
     with pytest.raises(Stopped):
         await run
     assert (await host.job_status("count")).state == "running"
-    go.touch()
+    (tmp_path / "50").touch()
 
+    run = asyncio.create_task(run_job(bench.context(step), host, "count", work))
+    while not any("line 100" in line for line in bench.lines):
+        await asyncio.sleep(0.01)
+    (tmp_path / "100").touch()
     with pytest.raises(WizardError, match="exit status 7"):
-        await run_job(bench.context(step), host, "count", counting(150, go))
+        await run
     await host.aclose()
     bench.close()
     whole = [f"line {n}" for n in range(1, 151)]
