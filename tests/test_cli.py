@@ -171,7 +171,7 @@ def test_a_reader_that_went_away_is_no_error(elsewhere: Path) -> None:
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )

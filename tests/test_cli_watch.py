@@ -28,7 +28,7 @@ async def main():
         return [reply(query, "192.0.2.1", ttl=int(left))]
     ports = [(await serve(answers))[1].port for answers in (authority, cache)]
     print(*ports, flush=True)
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 asyncio.run(main())
 """
 
@@ -53,7 +53,7 @@ def watch(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
 

@@ -123,7 +123,7 @@ def loaded_after(statement: str) -> set[str]:
     """Heavy libraries that are loaded once `statement` has run in a fresh interpreter."""
     program = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=150, check=False
     )
     assert result.returncode == 0, result.stderr
     return set(HEAVY) & set(json.loads(result.stdout.splitlines()[-1]))

@@ -20,7 +20,7 @@ def run(folder: Path, text: str, *options: str, env: str = "") -> subprocess.Com
     file.write_bytes(text.encode())
     (folder / ".env").write_text(env)
     command = [str(binary()), "-p", "trial", "--profile", "*", "-f", file.name, "config", *options]
-    return subprocess.run(command, cwd=folder, env={}, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env={}, capture_output=True, timeout=150, check=False)
 
 
 def complaint(folder: Path, text: str, env: str = "") -> str:

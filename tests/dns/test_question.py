@@ -61,7 +61,7 @@ async def test_a_silent_server_is_asked_again_with_a_new_id() -> None:
     server.answers = lambda query: [reply(query, "192.0.2.1")] if len(server.seen) == 2 else []
     client = DnsClient()
 
-    answer = await client.ask(address, "name.test", "A", timeout=0.2)
+    answer = await client.ask(address, "name.test", "A", timeout=0.6)
 
     assert answer.values("A") == ("192.0.2.1",)
     assert server.seen[0][:2] != server.seen[1][:2]
@@ -79,11 +79,11 @@ async def test_a_late_answer_is_dropped_and_disturbs_nothing() -> None:
     _, address = await serve(answers)
     client = DnsClient()
 
-    answer = await client.ask(address, "name.test", "A", timeout=0.2)
-    await asyncio.sleep(0)
+    answer = await client.ask(address, "name.test", "A", timeout=0.6)
+    while not client.strangers:
+        await asyncio.sleep(0)
 
     assert answer.values("A") == ("192.0.2.2",)
-    assert client.strangers >= 1
     await client.aclose()
 
 
@@ -99,7 +99,7 @@ async def test_a_thousand_servers_are_asked_by_two_sockets_at_most() -> None:
     client = DnsClient()
     before = open_files()
 
-    asked = asyncio.gather(*(client.ask(at, "name.test", "A") for at in transport_of))
+    asked = asyncio.gather(*(client.ask(at, "name.test", "A", timeout=60) for at in transport_of))
     await asyncio.sleep(0)
     during = open_files()
     answers = await asked

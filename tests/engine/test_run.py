@@ -304,7 +304,7 @@ async def test_a_stop_ends_at_once_where_only_looked_on_and_the_next_run_looks_o
     run = asyncio.create_task(engine.run())
     await begun.wait()
     await engine.stop()
-    assert await asyncio.wait_for(run, 20) is Result.INTERRUPTED
+    assert await asyncio.wait_for(run, 120) is Result.INTERRUPTED
     assert bench.outside.things == set()
     path = engine.progress.journal_path
     assert open_intents(path) == {"prepare.long": ("make:panel",)}, "whether it will be made is not known yet"

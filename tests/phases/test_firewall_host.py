@@ -60,7 +60,7 @@ async def test_a_host_is_closed_and_still_lets_the_operator_in(scene: Scene) -> 
     backend = scene.small.stage.hosts.get("backend")
     assert backend is not None
     internet = scene.small.stage.internet
-    assert await probe(scene.small.world.net, backend.ipv4, 3000, timeout=1) is Reach.OPEN
+    assert await probe(scene.small.world.net, backend.ipv4, 3000) is Reach.OPEN
     assert internet.reach("203.0.113.77", backend.ipv4, 3000) is Reach.FILTERED
     assert internet.reach("2001:db8::77", backend.ipv6, 3000) is Reach.FILTERED
     assert internet.reach("203.0.113.77", backend.ipv4, 443) is Reach.OPEN

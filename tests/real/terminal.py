@@ -37,7 +37,7 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         # A session is named by its socket: nobody else's tmux is touched.
         command = ["tmux", "-L", self._socket, "-f", "/dev/null", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=150).stdout
 
     def start(self, command: str) -> None:
         size = ("-x", str(self.width), "-y", str(self.height))

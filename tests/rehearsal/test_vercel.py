@@ -132,8 +132,10 @@ async def test_the_fault_profiles_reach_it(tmp_path: Path) -> None:
         assert (await sent(small, "GET", "/v9/projects/shop-web")).status_code == 403
     (tmp_path / "b").mkdir()
     async with vercel_world(tmp_path / "b", faults="storm") as small:
-        statuses = {(await sent(small, "GET", "/v2/user")).status_code for _ in range(120)}
-        assert statuses == {200, 429}
+        statuses: set[int] = set()
+        while statuses != {200, 429}:
+            statuses.add((await sent(small, "GET", "/v2/user")).status_code)
+            assert statuses <= {200, 429}
 
 
 async def test_a_sensitive_value_never_leaves_it(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from wizard.engine.step import Phase
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
+LONG_ENOUGH = 10_000
+"""Looks, not seconds: on a busy machine each takes its time."""
 SURE = Question("sure", "Is it so?", (Choice("yes", "yes, it is"), Choice("no", "no")), default="yes")
 
 
@@ -43,7 +45,7 @@ def session(folder: Path, outside: Outside, *more: Make) -> Session:
 
 
 async def until(at: Desk, holds: Callable[[], bool]) -> None:
-    for _ in range(400):
+    for _ in range(LONG_ENOUGH):
         if holds():
             return
         await at.pilot.pause(0.01)
@@ -56,7 +58,7 @@ def state(at: Desk, step: str) -> StepState:
 
 async def walk(at: Desk, over: Callable[[], bool]) -> None:
     """Answer and apply whatever the screen asks for, by Enter, until it is over."""
-    for _ in range(400):
+    for _ in range(LONG_ENOUGH):
         if over():
             return
         app = at.app
@@ -111,7 +113,7 @@ async def test_a_second_wizard_shows_what_the_first_one_proved(tmp_path: Path) -
 async def test_an_answered_question_is_not_put_again_while_the_step_takes_note(tmp_path: Path) -> None:
     first = session(tmp_path, Outside())
     await first.start()
-    for _ in range(400):
+    for _ in range(LONG_ENOUGH):
         if first.questions:
             break
         await asyncio.sleep(0.01)

@@ -26,7 +26,7 @@ def test_importing_screens_loads_no_client(modules: list[str]) -> None:
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=150
     )
     loaded = set(json.loads(found.stdout))
     assert "textual" in loaded
@@ -38,7 +38,7 @@ def test_the_app_loads_only_the_page_that_it_opens_with() -> None:
         "import sys, screens.app; print('\\n'.join(name for name in sys.modules if name[:8] == 'screens.'))"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=150
     )
     loaded = set(found.stdout.split())
     assert "screens.overview" in loaded

@@ -202,7 +202,7 @@ async def _palette(at: object, typed: str) -> None:
     await at.pilot.pause()
     await at.pilot.press(*("space" if letter == " " else letter for letter in typed))
     await at.settle()
-    for _ in range(100):
+    for _ in range(5000):
         found = at.app.screen.query(OptionList)
         if found and found.first().option_count and found.first().highlighted is not None:
             break
