@@ -62,7 +62,7 @@ def settle(world: DnsWorld, ttl: int = 60) -> None:
 
 async def test_caches_are_left_alone_until_the_flip_and_asked_when_they_run_out(tmp_path: Path) -> None:
     """Given an authoritative server that is still old, each cache is asked once, and then at its end."""
-    async with dns_world(tmp_path, speed=60.0) as world:
+    async with dns_world(tmp_path, speed=4.0) as world:
         settle(world)
         await world.dns.settle()
         client = DnsClient()
@@ -70,7 +70,7 @@ async def test_caches_are_left_alone_until_the_flip_and_asked_when_they_run_out(
         watch = watch_of(world, client, servers=servers, only=slice(1, 4))
         await watch.begin()
         await watch.attend(patience=0.1, limit=1.0)
-        await watch.clock.sleep(150.0)
+        await watch.clock.wait_until(watch.clock.now() + 150.0)
         await watch.attend(patience=0.1, limit=1.0)
         before = [cell.queries for cell in watch.cells]
 
@@ -93,7 +93,7 @@ async def test_caches_are_left_alone_until_the_flip_and_asked_when_they_run_out(
 
 async def test_several_caches_behind_an_address_are_told_apart(tmp_path: Path) -> None:
     """Given an address with four caches, done is not said before the last of them, whichever answers."""
-    async with dns_world(tmp_path, speed=60.0) as world:
+    async with dns_world(tmp_path, speed=4.0) as world:
         settle(world)
         await world.dns.settle()
         client = DnsClient()
@@ -110,7 +110,7 @@ async def test_several_caches_behind_an_address_are_told_apart(tmp_path: Path) -
 
 async def test_a_name_that_was_asked_too_early_is_waited_for(tmp_path: Path) -> None:
     """Given caches that remember that a name isn't there, its creation is foreseen by the negative TTL."""
-    async with dns_world(tmp_path, speed=120.0) as world:
+    async with dns_world(tmp_path, speed=1.0) as world:
         client = DnsClient()
         early = await client.ask(world.dns.addresses["Berlin"], f"new.{ZONE}", "A")
         world.dns.zone(ZONE).put("new", "A", 60, (NEW,))
@@ -131,7 +131,7 @@ async def test_a_name_that_was_asked_too_early_is_waited_for(tmp_path: Path) -> 
 
 async def test_answers_that_changed_something_are_told_with_their_numbers(tmp_path: Path) -> None:
     """Each event has the world's time, this machine's, and how many questions the cache had so far."""
-    async with dns_world(tmp_path, speed=120.0) as world:
+    async with dns_world(tmp_path, speed=4.0) as world:
         settle(world)
         await world.dns.settle()
         client = DnsClient()
@@ -149,7 +149,7 @@ async def test_answers_that_changed_something_are_told_with_their_numbers(tmp_pa
 
 async def test_ttls_that_are_rewritten_are_named(tmp_path: Path) -> None:
     """Given a cache that keeps every record at least 90 s, its row says so and its end is foreseen."""
-    async with dns_world(tmp_path, speed=120.0) as world:
+    async with dns_world(tmp_path, speed=1.0) as world:
         client = DnsClient()
         settle(world)
         await client.ask(world.dns.addresses[world.dns.caches[11].state.name], NAME, "A")
@@ -169,7 +169,7 @@ async def test_ttls_that_are_rewritten_are_named(tmp_path: Path) -> None:
 
 async def test_ttls_that_are_cut_are_named(tmp_path: Path) -> None:
     """Given a cache that keeps no record longer than 40 s, its row says so when it fetches the new one."""
-    async with dns_world(tmp_path, speed=20.0) as world:
+    async with dns_world(tmp_path, speed=4.0) as world:
         client = DnsClient()
         settle(world)
         await client.ask(world.dns.addresses[world.dns.caches[4].state.name], NAME, "A")

@@ -130,7 +130,7 @@ async def test_the_view_foresees_the_end_and_the_way_back(tmp_path: Path) -> Non
 
 async def test_a_wizard_started_again_foresees_the_same_end(tmp_path: Path) -> None:
     """Given a watch whose process died, a new one rests on the flip's record, not on its own beginning."""
-    async with scene(tmp_path) as world:
+    async with scene(tmp_path, speed=10.0) as world:
         record = await world.flip()
         await world.step.verify(world.bench.context(world.step))
         await world.stage.stage.clock.leap(record.at + 30.0)
