@@ -8,6 +8,8 @@ and reads one byte: ``+`` the connection stands (all that follows is the peer's)
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,12 +58,18 @@ class LiveNet:
 
 @dataclass(frozen=True, slots=True)
 class GatewayNet:
-    """Connections through a rehearsal's gateway, as seen from the address `source`."""
+    """Connections through a rehearsal's gateway, as seen from the address `source`.
+
+    `six`: whether there is a way out over IPv6.
+    """
 
     gateway: SocketAddress
     source: str
+    six: bool = True
 
     async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
+        if ":" in address and not self.six:
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
         loop = asyncio.get_running_loop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:

@@ -49,7 +49,8 @@ from wizard.secrets import FileSecrets
 from wizard.world import World
 
 ADDRESSES = {"frontend": NEW_WEB, "backend": NEW_API}
-__all__ = ["ADDRESSES", "EDGE", "NEW_API", "NEW_WEB", "OLD", "CutoverWorld", "cutover_world"]
+SIXES = {"frontend": "2001:db8:113::10", "backend": "2001:db8:113::20"}
+__all__ = ["ADDRESSES", "SIXES", "EDGE", "NEW_API", "NEW_WEB", "OLD", "CutoverWorld", "cutover_world"]
 
 
 @dataclass
@@ -89,7 +90,9 @@ async def cutover_world(
     seed: int = 7,
     speed: float = 40.0,
     faults: str = "none",
+    six: bool = True,
 ) -> AsyncIterator[CutoverWorld]:
+    """`six`: whether the operator has a way out over IPv6."""
     config = config or example()
     clock = StageClock(ClockFile(folder / "clock", create=True), 1_790_000_000.0, speed)
     stage = Stage(
@@ -137,7 +140,7 @@ async def cutover_world(
         known |= getattr(part, "secrets", {})
     for name, value in known.items():
         await secrets.put(name, value)
-    live = World(config, secrets, endpoints, WizardClock(clock), GatewayNet(gateway, OPERATOR_V4))
+    live = World(config, secrets, endpoints, WizardClock(clock), GatewayNet(gateway, OPERATOR_V4, six))
     world = CutoverWorld(stage, Bench(live, folder), {})
     _furnish(world, login[1])
     _double_panels(world, patch)
@@ -157,13 +160,13 @@ def _furnish(world: CutoverWorld, login: str) -> None:
     """New hosts that run the applications, as the phases before leave them."""
     stage, bench = world.stage, world.bench
     for name, address in ADDRESSES.items():
-        host = stage.hosts.boot(name, address, authorized_keys=[login], memory_mb=8192)
+        host = stage.hosts.boot(name, address, SIXES[name], authorized_keys=[login], memory_mb=8192)
         host.state.booted = 0.0
         for port in (80, 443):
             host.state.ports[port] = type(stage.hosts.get("old-backend").state.ports[443])("traefik", True)
         public = host.state.files["/etc/ssh/ssh_host_ed25519_key.pub"].content.decode().strip()
         server = bench.context(f"provision.{name}.server").saved
-        server.save("server", ServerRecord(name, 1, "cx23", "fsn1", address))
+        server.save("server", ServerRecord(name, 1, "cx23", "fsn1", address, SIXES[name]))
         server.save("host_key", HostKeyRecord(public))
         panel = PanelRecord(name, "v0.30.2", "org", "admin@shop.example")
         bench.context(f"provision.{name}.account").saved.save("panel", panel)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.phases.cutover_stage import NEW_API, CutoverWorld, cutover_world
+from tests.phases.cutover_stage import NEW_API, SIXES, CutoverWorld, cutover_world
 from tests.rehearsal.small_stage import example
 from wizard.config import Config, DnsProviderName
 from wizard.engine.plan import Ask, Failed, Plan, Refusal, Wait
@@ -145,7 +145,7 @@ def _names(world: CutoverWorld) -> list[str]:
     return list(SERVERS)
 
 
-async def test_a_leftover_is_asked_about_and_goes_with_the_flip_and_comes_back_with_it(
+async def test_a_leftover_is_asked_about_and_moves_with_the_flip_and_comes_back_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with cutover_world(tmp_path, monkeypatch, config=quick()) as world:
@@ -157,7 +157,7 @@ async def test_a_leftover_is_asked_about_and_goes_with_the_flip_and_comes_back_w
 
         turn = await world.bench.drive(step)
         assert turn.done, turn.story
-        assert world.zone.get("www", "AAAA") is None
+        assert world.zone.get("www", "AAAA").values == (SIXES["frontend"],)
 
         await world.bench.undo(step)
         assert world.zone.get("www", "AAAA").values == ("2001:db8::76",)

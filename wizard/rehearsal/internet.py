@@ -73,7 +73,7 @@ class Internet:
 
     async def dial(self, source: str, address: str, port: int, *, timeout: float = 5.0) -> socket.socket:
         machine = self._machines.get(address)
-        if machine is None:
+        if machine is None or not source:
             raise OSError(f"no route to {address}")
         reach = machine.admits(source, address, port)
         listener = machine.listener(address, port)
@@ -89,9 +89,12 @@ class Internet:
         return ours
 
     def reach(self, source: str, address: str, port: int) -> Reach:
-        """The verdict without a connection: for programs on a host that probe another."""
+        """The verdict without a connection: for programs on a host that probe another.
+
+        Without a `source` the machine has no address of that family, and no way out.
+        """
         machine = self._machines.get(address)
-        if machine is None:
+        if machine is None or not source:
             return Reach.FILTERED
         reach = machine.admits(source, address, port)
         if reach is Reach.OPEN and machine.listener(address, port) is None:

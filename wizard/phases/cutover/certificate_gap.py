@@ -24,6 +24,11 @@ def bare(ctx: Context) -> tuple[App, ...]:
     return tuple(app for app, record in placed.items() if record is not None and not record.sha256)
 
 
+def accepted(ctx: Context, app: App) -> bool:
+    """Whether this app goes without a certificate for a while, as the operator allowed."""
+    return ctx.config.cutover.allow_certificate_gap and app in bare(ctx)
+
+
 async def close(ctx: Context) -> None:
     """Have the proxies order. Idempotent."""
     for app in bare(ctx):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wizard.config import Config
 from wizard.dns.leftovers import ALIASES, HINTS, Leftover, leftovers
 from wizard.dns.leftovers import Kind as LeftoverKind
-from wizard.dns.records import ChangeSet, RecordChange, RRset, ZoneSnapshot
+from wizard.dns.records import ChangeSet, RecordChange, RRset, ZoneSnapshot, rrset
 from wizard.phases.cutover.records import ZoneRecord
 from wizard.phases.prepare.dns_zone import IN_THE_FLIP, decided
 
@@ -19,6 +19,17 @@ class Hands:
 
     swaps: bool
     ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Six:
+    """IPv6 of the new places by name: those that it was proven for, and all of them."""
+
+    proven: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_IPV6 = Six()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +46,24 @@ class Intent:
 class _Zone:
     snapshot: ZoneSnapshot
     targets: Mapping[str, str]
+    sixes: Mapping[str, str]
     siblings: Mapping[str, tuple[str, ...]]
     answers: Mapping[str, str]
     hands: Hands
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    targets: Mapping[str, str]
+    sixes: Mapping[str, str]
+
+    def values(self, name: str, kind: str) -> tuple[str, ...] | None:
+        """As record sets spell them; None where no record set of this type is planned."""
+        address = {"A": self.targets, "AAAA": self.sixes}.get(kind, {}).get(name)
+        return rrset(name, kind, 0, (address,)).values if address else None
+
+    def told(self, name: str, kind: str) -> str:
+        return ", ".join(self.values(name, kind) or (self.targets[name],))
 
 
 def intended(
@@ -47,13 +73,14 @@ def intended(
     record: ZoneRecord | None,
     answers: Mapping[str, str],
     hands: Hands,
+    six: Six = NO_IPV6,
 ) -> Intent:
-    """What is to change so that every name leads to its new address (`targets`, by name)."""
+    """What is to change so that every name leads to its new addresses (`targets`, IPv4 by name)."""
     siblings = {
         name: tuple(other for other in config.names if other != name and targets[other] == targets[name])
         for name in config.names
     }
-    zone = _Zone(snapshot, targets, siblings, answers, hands)
+    zone = _Zone(snapshot, targets, six.proven, siblings, answers, hands)
     changes: list[RecordChange] = []
     troubles: list[str] = []
     for name in config.names:
@@ -61,7 +88,7 @@ def intended(
         changes += more
         troubles += bad
     changed = tuple(one for one in changes if one.old != one.new)
-    third = _third_values(snapshot, record, config.names, targets)
+    third = _third_values(snapshot, record, config.names, _Planned(targets, six.own))
     return Intent(ChangeSet(snapshot.zone, changed), tuple(troubles), third)
 
 
@@ -80,17 +107,22 @@ def _name(zone: _Zone, name: str) -> tuple[list[RecordChange], list[str]]:
     changes = [
         RecordChange(name, one.type, one, None)
         for one in zone.snapshot.at(name)
-        if one.type in ("AAAA", *HINTS, *ALIASES)
+        if one.type in (*HINTS, *ALIASES)
     ]
+    six = zone.snapshot.find(name, "AAAA")
+    if six is not None:
+        # Whoever had IPv6 keeps it where that was proven; an address that may lead nowhere is worse.
+        proven = zone.sixes.get(name)
+        changes.append(
+            RecordChange(name, "AAAA", six, _leading(zone, name, "AAAA", proven) if proven else None)
+        )
     old = zone.snapshot.find(name, "A")
-    return [*changes, RecordChange(name, "A", old, _address(zone, name, old))], []
+    return [*changes, RecordChange(name, "A", old, _leading(zone, name, "A", zone.targets[name]))], []
 
 
-def _address(zone: _Zone, name: str, old: RRset | None) -> RRset:
-    values = (zone.targets[name],)
-    if old is not None and old.values == values:
-        return old
-    return RRset(name, "A", zone.hands.ttl, values)
+def _leading(zone: _Zone, name: str, kind: str, address: str) -> RRset:
+    new, old = rrset(name, kind, zone.hands.ttl, (address,)), zone.snapshot.find(name, kind)
+    return old if old is not None and old.values == new.values else new
 
 
 def _retargeted(zone: _Zone, name: str, alias: Leftover) -> tuple[list[RecordChange], list[str]]:
@@ -107,7 +139,7 @@ def _retargeted(zone: _Zone, name: str, alias: Leftover) -> tuple[list[RecordCha
 
 
 def _third_values(
-    snapshot: ZoneSnapshot, record: ZoneRecord | None, names: Sequence[str], targets: Mapping[str, str]
+    snapshot: ZoneSnapshot, record: ZoneRecord | None, names: Sequence[str], planned: _Planned
 ) -> tuple[str, ...]:
     if record is None:
         return ()
@@ -120,14 +152,14 @@ def _third_values(
             continue
         for kind in sorted({*now, *(kind for kind in before if kind in _MOVING)}):
             old, live = before.get(kind), now.get(kind)
-            if kind == "A" and live is not None and live.values == (targets[name],):
+            if live is not None and live.values == planned.values(name, kind):
                 continue
             if _by_hand(kind, before, live) or _led_home(kind, live, names):
                 continue
             if (old.values if old else None) != (live.values if live else None):
                 found.append(
                     f"{name} {kind} is {live or 'gone'}, which is neither the recorded {old or 'absence'} "
-                    f"nor the planned {targets[name]}"
+                    f"nor the planned {planned.told(name, kind)}"
                 )
     return tuple(found)
 

@@ -12,9 +12,9 @@ from wizard.dns.records import ChangeSet, RecordChange, Standing, ZoneSnapshot, 
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Refusal, Wait
 from wizard.engine.step import Context, Phase, Step
-from wizard.phases.cutover import authority, certificate_gap, ready
+from wizard.phases.cutover import authority, certificate_gap, ipv6, ready
 from wizard.phases.cutover.by_hand import asked
-from wizard.phases.cutover.changes import Hands, Intent, intended
+from wizard.phases.cutover.changes import Hands, Intent, Six, intended
 from wizard.phases.cutover.records import (
     FLIP_STEP,
     RAISE_STEP,
@@ -95,10 +95,13 @@ class FlipStep(Step[Facts]):
         if record is None:
             zone = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
             hands = Hands(provider.swaps, ttl)
-            intent = intended(self.config, snapshot, ready.targets(ctx), zone, ctx.answers, hands)
+            sixes = await ipv6.proofs(ctx, ipv6.wanted(self.config.names, snapshot))
+            six = Six({name: one.address for name, one in sixes.items() if one.proven}, ipv6.addresses(ctx))
+            intent = intended(self.config, snapshot, ready.targets(ctx), zone, ctx.answers, hands, six)
             # The list is only worth something right before the flip.
             if ctx.now() >= quiet_until:
                 go = (*await ready.all_answer(ctx), *await ready.same_zone(ctx, snapshot))
+                go = (*go, *ipv6.checks(ctx, sixes))
         return Facts(
             intent=intent,
             snapshot=snapshot,
@@ -205,14 +208,21 @@ class FlipStep(Step[Facts]):
         found = [
             await self._address(ctx, name, address, record) for name, address in ready.targets(ctx).items()
         ]
-        gone = [one for one in record.changes.changes if one.new is None] if record else []
-        return [*found, *[await self._absent(ctx, one) for one in gone]]
+        beside = [one for one in record.changes.changes if one.type != "A"] if record else []
+        found += [await self._six(ctx, one, record) for one in beside if one.type == "AAAA" and one.new]
+        return [*found, *[await self._absent(ctx, one) for one in beside if one.new is None]]
 
     async def _address(self, ctx: Context, name: str, address: str, record: FlipRecord | None) -> Check:
         question = f"every name server leads {name} to {address}"
         seen = await authority.ask_all(ctx, name, "A")
         bad = [one for one in seen if not _leads_to(ctx, one, address)]
         return _settled(ctx, f"{name}.A", question, seen, bad, record)
+
+    async def _six(self, ctx: Context, one: RecordChange, record: FlipRecord | None) -> Check:
+        question = f"every name server leads {one.name} to {', '.join(one.new.values if one.new else ())}"
+        seen = await authority.ask_all(ctx, one.name, one.type)
+        bad = [answer for answer in seen if not authority.shows(answer, one.new)]
+        return _settled(ctx, f"{one.name}.{one.type}", question, seen, bad, record)
 
     async def _absent(self, ctx: Context, one: RecordChange) -> Check:
         question = f"no name server has the old {one.type} record of {one.name} any more"

@@ -17,7 +17,7 @@ from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases import dns01
-from wizard.phases.cutover import ready
+from wizard.phases.cutover import certificate_gap, ready
 from wizard.phases.cutover.records import ProxyRecord
 from wizard.phases.hosts import old_host
 
@@ -49,7 +49,8 @@ class Facts:
     unnamed: tuple[str, ...]
     """Domains that lead to the old host, and that its configuration does not name."""
     unready: tuple[str, ...]
-    gap: bool
+    bare: tuple[str, ...]
+    """Domains in an accepted gap: served there by themselves until the new host has a certificate."""
 
 
 async def proxy_of(ctx: Context, old: OldHost) -> tuple[HostClient, Place]:
@@ -103,12 +104,14 @@ class OldProxy(Step[Facts]):
 
         _, place = await proxy_of(ctx, self.old)
         moving, named = ready.targets(ctx), caddyfile.served(place.text)
-        targets = tuple((name, moving[name]) for name in self.config.names if name in named)
+        bare = self._bare(ctx)
+        targets = tuple(
+            (name, moving[name]) for name in self.config.names if name in named and name not in bare
+        )
         unready = [
             one.evidence.seen
-            for app in self.config.apps
-            for name in app.domains
-            if name in named and not (one := await ready.answers_at(ctx, app, name, moving[name])).ok
+            for name, address in targets
+            if not (one := await ready.answers_at(ctx, self.config.app_of(name), name, address)).ok
         ]
         here = [name for name in self.config.names if await self._leads_here(ctx, name)]
         return Facts(
@@ -117,8 +120,12 @@ class OldProxy(Step[Facts]):
             forwarded=tuple(caddyfile.forwards(place.text).items()),
             unnamed=tuple(name for name in here if name not in named),
             unready=tuple(unready),
-            gap=self.config.cutover.allow_certificate_gap,
+            bare=tuple(name for name in bare if name in named),
         )
+
+    def _bare(self, ctx: Context) -> tuple[str, ...]:
+        apps = [app for app in self.config.apps if certificate_gap.accepted(ctx, app)]
+        return tuple(name for app in apps for name in app.domains)
 
     async def _leads_here(self, ctx: Context, name: str) -> bool:
         return self.old.address in await dns01.addresses(ctx, name)
@@ -133,13 +140,15 @@ class OldProxy(Step[Facts]):
                 "Set old_host.proxy = false: caches then keep the old place in use until they run out.",
             )
             return Plan(hold=Failed(why, ways, Refusal.NOT_READY))
-        if all(pair in facts.forwarded for pair in facts.targets):
-            return Plan()
-        if facts.gap:
+        notes: tuple[str, ...] = ()
+        if facts.bare:
             note = (
-                "Without a trusted certificate at the new host the old one cannot forward: it goes on alone."
+                f"{', '.join(facts.bare)}: without a trusted certificate at the new host the old one cannot "
+                "forward, and goes on alone."
             )
-            return Plan(notes=(note,))
+            notes = (note,)
+        if all(pair in facts.forwarded for pair in facts.targets):
+            return Plan(notes=notes)
         if facts.unready:
             why = f"The new host is not ready to be forwarded to: {'; '.join(facts.unready)}"
             return Plan(hold=Failed(why, ("Run cutover.certificates again.",), Refusal.NOT_READY))
@@ -156,7 +165,7 @@ class OldProxy(Step[Facts]):
             payload=(facts.place, after, tuple(name for name, _ in facts.targets)),
         )
         note = "The new host sees the old host's address as the visitor's until caches have run out."
-        return Plan((change,), (note,))
+        return Plan((change,), (*notes, note))
 
     async def apply(self, change: Change, ctx: Context) -> None:
         host, place = await proxy_of(ctx, self.old)
@@ -202,7 +211,7 @@ class OldProxy(Step[Facts]):
 
         question = f"{name} asked at the old host is answered by {address}"
         vantage = f"operator, at {self.old.address}"
-        if self.config.cutover.allow_certificate_gap:
+        if name in self._bare(ctx):
             evidence = Evidence("accepted by cutover.allow_certificate_gap", "configuration", ctx.now())
             return Check(f"{name}.forwarded", question, CheckState.WAIVED, evidence)
         url = f"https://{name}{self.config.app_of(name).health}"

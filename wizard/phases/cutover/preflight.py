@@ -13,9 +13,9 @@ from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.net import Reach, probe
-from wizard.phases.cutover import authority, ready
+from wizard.phases.cutover import authority, ipv6, ready
 from wizard.phases.cutover.certificate_proof import Way, proof_of
-from wizard.phases.cutover.changes import Hands, intended
+from wizard.phases.cutover.changes import Hands, Six, intended
 from wizard.phases.cutover.records import FLIP_STEP, ZONE_STEP, FlipRecord, ProbeRecord, ZoneRecord
 from wizard.phases.data.finish import StartOnMoved
 from wizard.phases.hosts import server_record
@@ -108,7 +108,8 @@ class Preflight(Step[Facts]):
         record = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
         hands = Hands(provider.swaps, self.config.dns.cutover_ttl)
         places, snapshot = ready.targets(ctx), await provider.snapshot()
-        intent = intended(self.config, snapshot, places, record, ctx.answers, hands)
+        six = Six(own=ipv6.addresses(ctx))
+        intent = intended(self.config, snapshot, places, record, ctx.answers, hands, six)
         return [ready.third_check(ctx, intent.third), ready.clear_check(ctx, intent.troubles)]
 
     async def _certificates(self, ctx: Context) -> Check:

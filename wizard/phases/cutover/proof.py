@@ -12,7 +12,7 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import NOTHING, Plan, Wait
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps.parity import EVIL, cors_check
-from wizard.phases.cutover import certificate_gap
+from wizard.phases.cutover import certificate_gap, ipv6
 from wizard.phases.cutover.certificate_panel import log_of
 from wizard.phases.cutover.records import FLIP_STEP, FlipRecord
 from wizard.phases.hosts import server_record
@@ -69,7 +69,10 @@ class ProofStep(Step[Facts]):
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         groups = await asyncio.gather(*(self._app(ctx, app) for app in self.apps))
-        return [one for group in groups for one in group]
+        found = [one for group in groups for one in group]
+        flip = ctx.saved.load("flip", FlipRecord, step=FLIP_STEP)
+        moved = [one for one in flip.changes.changes if one.type == "AAAA" and one.new] if flip else []
+        return [*found, *await ipv6.still_serves(ctx, [one.name for one in moved])]
 
     async def _app(self, ctx: Context, app: App) -> list[Check]:
         from wizard.checks.crawl import Place

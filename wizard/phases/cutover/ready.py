@@ -10,10 +10,11 @@ from wizard.dns.leftovers import ALIASES, covering_wildcard
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.step import Context
 from wizard.errors import WizardError
-from wizard.phases.cutover import authority
+from wizard.phases.cutover import authority, certificate_gap
 from wizard.phases.hosts import new_host, server_record
 
 if TYPE_CHECKING:
+    from wizard.checks.http import HttpClient
     from wizard.config import App
     from wizard.dns.records import ZoneSnapshot
 
@@ -25,21 +26,35 @@ def targets(ctx: Context) -> dict[str, str]:
     return {name: server_record(ctx, app.server).ipv4 for app in ctx.config.apps for name in app.domains}
 
 
-async def answers_at(ctx: Context, app: App, name: str, address: str) -> Check:
-    """The production name is served at the new address, over TLS that visitors trust."""
+def _url(ctx: Context, name: str) -> str:
+    """Over TLS, except where the operator accepted that there is no certificate yet."""
+    app = ctx.config.app_of(name)
+    return f"{'http' if certificate_gap.accepted(ctx, app) else 'https'}://{name}{app.health}"
+
+
+async def page_at(ctx: Context, http: HttpClient, name: str, address: str) -> tuple[bool, str]:
+    """Whether the production name is served there, over TLS that visitors trust; and what was seen."""
     from wizard.checks.http import HttpProblem
 
-    scheme = "http" if ctx.config.cutover.allow_certificate_gap else "https"
-    url = f"{scheme}://{name}{app.health}"
+    url = _url(ctx, name)
     try:
-        answer = await ctx.world.http.get(url, address, fresh=True)
-        passed = answer.status == 200 or (scheme == "http" and answer.status in (301, 302, 307, 308))
-        seen = f"{answer.status} {answer.tls} in {answer.seconds * 1000:.0f} ms"
+        answer = await http.get(url, address, fresh=True)
     except HttpProblem as problem:
-        passed, seen = False, f"{problem.kind.value}: {problem.why}"
+        return False, f"{problem.kind.value}: {problem.why}"
+    plain = url.startswith("http:")
+    passed = answer.status == 200 or (plain and answer.status in (301, 302, 307, 308))
+    tls = "without TLS" if plain else answer.tls
+    return passed, f"{answer.status} {tls} in {answer.seconds * 1000:.0f} ms"
+
+
+async def answers_at(ctx: Context, app: App, name: str, address: str) -> Check:
+    """The production name is served at the new address, over TLS that visitors trust."""
+    url = _url(ctx, name)
+    passed, seen = await page_at(ctx, ctx.world.http, name, address)
     return check(
         f"{name}.ready",
-        f"{address} is ready for {name}: {url} answers 200" + (" over trusted TLS" * (scheme == "https")),
+        f"{address} is ready for {name}: {url} answers 200"
+        + (" over trusted TLS" * url.startswith("https:")),
         passed,
         seen=seen,
         vantage=f"operator, at {address}",

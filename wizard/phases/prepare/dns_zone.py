@@ -28,7 +28,7 @@ SEEN = "seen"
 
 _OFFERS: dict[LeftoverKind, tuple[Choice, ...]] = {
     LeftoverKind.IPV6: (
-        Choice(IN_THE_FLIP, "take it away together with the old address"),
+        Choice(IN_THE_FLIP, "lead it to the new server once that is proven over IPv6, else take it away"),
         Choice(BY_HAND, "I change it myself; the flip refuses as long as it is there"),
     ),
     LeftoverKind.HINTS: (
