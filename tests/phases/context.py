@@ -114,6 +114,7 @@ class Bench:
         if plan.hold is None:
             for change in plan.changes:
                 await step.apply(change, ctx)
+            ctx.saved.forget(step.keeps)
         return plan
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.whole import Ran, Rehearsal
+from wizard import configfile, phases
+from wizard.engine.bus import Bus
+from wizard.engine.context import StepContext
 from wizard.engine.events import StepState
+from wizard.engine.journal import Journal
+from wizard.engine.progress import load
 from wizard.engine.step import Phase
+from wizard.rehearsal.door import Wish, enter
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 _BACK = (Phase.SETTLE, Phase.CUTOVER, Phase.DATA, Phase.APPS, Phase.FIREWALL, Phase.PROVISION, Phase.PREPARE)
+_STRIDE = 12
+"""In synced lines of the journal."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,47 @@ class Journey:
     rehearsal: Rehearsal
     before: Outside
     there: Ran
+    changed_by_plans: tuple[str, ...]
+    kills: int
     back: tuple[Ran, ...]
     after: Outside
     again: Ran
+
+
+async def plan_all_ways_back(rehearsal: Rehearsal) -> None:
+    """Of every step that is done, as `undo` does before it asks."""
+    with configfile.example_file() as example:
+        config = configfile.load(example)
+        async with enter(config, example, rehearsal.progress, Wish()) as door:
+            state, bus = load(rehearsal.progress), Bus()
+            records = Journal(state.journal_path)
+            for step in phases.steps(config):
+                if state.state(step.id) is StepState.DONE:
+                    await step.undo(StepContext(step.id, door.world, state, records, bus))
+            records.close()
+
+
+def changed_by_planning(rehearsal: Rehearsal) -> tuple[str, ...]:
+    """What of our files and of the outside is another than before."""
+
+    def found() -> dict[str, object]:
+        kept = {path.name: path.read_bytes() for path in (rehearsal.progress, rehearsal.journal)}
+        return {**kept, "ledger": rehearsal.ask("summary")["standing"]}
+
+    before = found()
+    asyncio.run(plan_all_ways_back(rehearsal))
+    after = found()
+    return tuple(name for name in before if before[name] != after[name])
+
+
+def taken_back(rehearsal: Rehearsal) -> int:
+    """All phases, killed again and again after lines that no process before wrote; how many kills."""
+    kills, seen = 0, str(rehearsal.folder / "seen.txt")
+    for phase in _BACK:
+        while rehearsal.killed(_STRIDE, what=seen, command=("undo", phase.value)) == -signal.SIGKILL:
+            kills += 1
+            assert kills < 300
+    return kills
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +114,21 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
         rehearsal.run("plan", "--json")
         before = look(rehearsal)
         there = rehearsal.run("run", "--until", "settle", "--yes", "--json")
+        changed = changed_by_planning(rehearsal)
+        kills = taken_back(rehearsal)
         back = tuple(rehearsal.run("undo", phase.value, "--yes", "--json") for phase in _BACK)
         after = look(rehearsal)
-        yield Journey(rehearsal, before, there, back, after, rehearsal.run())
+        yield Journey(rehearsal, before, there, changed, kills, back, after, rehearsal.run())
     finally:
         rehearsal.end()
+
+
+def test_a_way_back_that_is_only_planned_changes_nothing(journey: Journey) -> None:
+    assert journey.changed_by_plans == ()
+
+
+def test_every_phase_is_taken_back_whatever_kills_it(journey: Journey) -> None:
+    assert journey.kills >= 10
 
 
 def test_every_phase_is_taken_back(journey: Journey) -> None:

@@ -69,9 +69,15 @@ class Rehearsal:
         options = (*config, "--progress", str(self.progress), *self.options)
         return [sys.executable, "-m", "wizard.cli", "rehearse", *command, *options]
 
-    def killed(self, lines: int, seconds: float = 0.0, what: str = "any") -> int:
-        """A run that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
-        words = self.words("run", "--yes", "--json")
+    def killed(
+        self,
+        lines: int,
+        seconds: float = 0.0,
+        what: str = "any",
+        command: tuple[str, ...] = ("run",),
+    ) -> int:
+        """A command that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
+        words = self.words(*command, "--yes", "--json")
         command = [sys.executable, "-m", "tests.rehearsal.dying", what, str(lines), str(seconds), *words[3:]]
         with self._said.open("w") as out, self._complained.open("w") as err:
             return subprocess.run(

@@ -26,15 +26,24 @@ _AGAIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class HookRecord:
-    """Record "hook": its id at the git host. Its address holds a secret and is kept nowhere."""
+    """Record "hook": its id at the git host, "" while it is made. Its address holds a secret and is kept
+    nowhere. `made` tells whether we made it or found it."""
 
     id: str
     made: bool
 
 
 @dataclass(frozen=True, slots=True)
+class DoorRecord:
+    """Record "door": the name or the route of this server's doorway is being made, or was."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookFacts:
-    """`hook` is the id of a hook that leads to this app, "" without one; `stale` those to other secrets."""
+    """`hook` is the id of a hook that leads to this app and is noted, "" without one; `stale` those to other
+    secrets."""
 
     doorway: doorways.Doorway
     hook: str
@@ -92,7 +101,7 @@ class WebhookStep(Step[WebhookFacts]):
         proven = ctx.saved.load("proven", Proven)
         return WebhookFacts(
             await doorways.look(ctx, self.app.server),
-            mine,
+            mine if known is not None and known.id == mine else "",
             stale,
             proven if proven is not None and proven.hook == mine else None,
             ctx.answers.get(f"{self.id}.record") == "added",
@@ -177,13 +186,14 @@ class WebhookStep(Step[WebhookFacts]):
         server = self.app.server
         match verb:
             case "name":
+                ctx.saved.save("door", DoorRecord(server))
                 await ctx.world.dns_provider.apply(self._record(ctx))
                 await doorways.seen(ctx, server)
             case "route":
+                ctx.saved.save("door", DoorRecord(server))
                 await doorways.open_route(ctx, server)
             case "stale" | "unhook":
                 await self._git(ctx).remove_hook(self.app.repository, name)
-                ctx.saved.drop("hook")
             case "hook":
                 await self._hook(ctx)
             case "deliver":
@@ -205,8 +215,11 @@ class WebhookStep(Step[WebhookFacts]):
         await self._trusted(ctx)
         url = await self._url(ctx)
         there = [hook.id for hook in await self._hooks(ctx) if hook.url == url]
+        before = ctx.saved.load("hook", HookRecord)
+        made = not there or (before is not None and before.made and before.id in ("", *there))
+        ctx.saved.save("hook", HookRecord("", made))
         found = await self._git(ctx).ensure_hook(self.app.repository, url, self.app.branch)
-        ctx.saved.save("hook", HookRecord(found.id, found.id not in there))
+        ctx.saved.save("hook", HookRecord(found.id, made))
 
     async def _trusted(self, ctx: Context) -> None:
         deadline = ctx.now() + _CERTIFICATE_WITHIN
@@ -288,17 +301,13 @@ class WebhookStep(Step[WebhookFacts]):
 
     async def undo(self, ctx: Context) -> Plan:
         record = ctx.saved.load("hook", HookRecord)
-        if record is None or not record.made:
+        made = record is not None and record.made
+        if not made and ctx.saved.load("door", DoorRecord) is None:
             return Plan(notes=("No webhook was made.",))
-        changes = [
-            Change(
-                Kind.DELETE,
-                f"unhook:{record.id}",
-                f"webhook {record.id} of {self.app.repository}",
-                "there",
-                "gone",
-            )
-        ]
+        changes = []
+        if identity := (await self._made_hook(ctx) if made else ""):
+            target = f"webhook {identity} of {self.app.repository}"
+            changes.append(Change(Kind.DELETE, f"unhook:{identity}", target, "there", "gone"))
         others = [app for app in self.config.apps_on(self.app.server) if app.name != self.app.name]
         if any(ctx.saved.load("hook", HookRecord, step=f"apps.{app.name}.webhook") for app in others):
             return Plan(tuple(changes))
@@ -308,3 +317,10 @@ class WebhookStep(Step[WebhookFacts]):
         if door.leads_here and not door.by_hand and not door.panel:
             changes.append(Change(Kind.DELETE, "unname", f"DNS record {door.name} A", door.address, "absent"))
         return Plan(tuple(changes))
+
+    async def _made_hook(self, ctx: Context) -> str:
+        """The id of the hook that we made, "" when it is gone."""
+        record, url = ctx.saved.load("hook", HookRecord), await self._url(ctx)
+        known = record.id if record is not None else ""
+        found = [hook.id for hook in await self._hooks(ctx) if hook.id == known or hook.url == url]
+        return next(iter(found), "")

@@ -308,9 +308,6 @@ class BackupsStep(Step[BackupFacts]):
 
     async def undo(self, ctx: Context) -> Plan:
         facts = await self.observe(ctx)
-        for one in self.saved:
-            ctx.saved.drop(f"saved {one.name}")
-            ctx.saved.drop(f"restored {one.name}")
         changes = [
             Change(Kind.DELETE, f"unplan:{one.name}", f"plan for the {one.kind} {one.name}", "there", "gone")
             for one in facts.things

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wizard.config import AppKind
 from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import NOTHING, Change, Kind, Plan
+from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps import redeploy as app_redeploy
 from wizard.phases.apps.trial import TrialRecord, take_off, trial_over
@@ -154,10 +154,6 @@ class ZeroDowntimeStep(Step[RedeployFacts]):
             return check(name, question, record.clean, seen=seen, vantage=vantage, at=at, advice=advice)
         evidence = Evidence(f"{record.words}. {BETTER}", vantage, record.at)
         return Check(name, question, CheckState.WAIVED, evidence)
-
-    async def undo(self, ctx: Context) -> Plan:
-        ctx.saved.drop("availability")
-        return NOTHING
 
 
 async def measure(ctx: Context, app: App) -> AvailabilityRecord:
