@@ -1,31 +1,24 @@
-"""What Vercel redirected is redirected by the panel; what cannot be is listed."""
+"""What Vercel did with requests the new host's proxy does, by a file of our own that is taken off again."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.phases.apps_stage import example, scene
-from wizard.clients.vercel.models import ProjectDomain
-from wizard.config import VercelProject
-from wizard.phases.apps.redirects import RedirectsStep
+from tests.phases.apps_stage import Scene, example, scene
+from wizard.config import Config, VercelProject
+from wizard.engine.plan import Ask
+from wizard.phases.apps.parity import RoutesStep
+from wizard.phases.apps.redirects import RedirectsStep, without_trial
+from wizard.phases.apps.trial import TrialOver
 from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.vercel import json as vercel_json
 from wizard.vercel.caddy import traefik
 from wizard.vercel.json import Condition, HeaderRule, PathRule, VercelJson
-from wizard.vercel.redirects import PanelRedirect, panel_redirects, probes
-
-
-def answered(redirects: tuple[PanelRedirect, ...], address: str) -> str:
-    """As the proxy does: the first expression that changes the address wins; "" if none does."""
-    for one in redirects:
-        target = re.sub(one.regex, re.sub(r"\$\{(\d+)\}", r"\\g<\1>", one.replacement), address)
-        if target != address:
-            return target
-    return ""
-
+from wizard.vercel.rules import probes, proxy_rules
+from wizard.vercel.traefik import file_path
 
 RULES = VercelJson(
     redirects=(
@@ -40,37 +33,10 @@ RULES = VercelJson(
 )
 
 
-@pytest.mark.parametrize(
-    ("address", "target"),
-    [
-        ("https://shop.example/home", "https://shop.example/"),
-        ("https://shop.example/home?a=1", "https://shop.example/?a=1"),
-        ("https://shop.example/blog/one?x=y", "https://shop.example/posts/one?x=y"),
-        ("https://shop.example/docs/a/b", "https://docs.example/a/b"),
-        ("https://shop.example/a/12", "https://shop.example/b/12"),
-        ("https://shop.example/own?gone=1", "https://shop.example/r?own=1"),
-        ("https://www.shop.example/any/page", "https://shop.example/any/page"),
-        ("https://shop.example/homes", ""),
-        ("https://shop.example/x/home", ""),
-        ("https://shop.example/a/twelve", ""),
-    ],
-)
-def test_a_redirect_leads_where_vercel_led(address: str, target: str) -> None:
-    assert answered(panel_redirects(RULES, (), (), ()).redirects, address) == target
-
-
-def test_whole_domains_lead_on_if_the_proxy_serves_them() -> None:
-    rows = (
-        ProjectDomain("www.shop.example", "shop.example", "shop.example", 307),
-        ProjectDomain("old.shop.example", "shop.example", "shop.example", 308),
-    )
-    (made,) = panel_redirects(None, (), rows, ("shop.example", "www.shop.example")).redirects
-    assert answered((made,), "https://www.shop.example/a?b=1") == "https://shop.example/a?b=1"
-    assert answered((made,), "https://wwwxshop.example/a") == "" and not made.permanent
-
-
 def test_domains_that_lead_to_others_become_rules_of_the_proxy() -> None:
     import yaml
+
+    from wizard.clients.vercel.models import ProjectDomain
 
     rows = (
         ProjectDomain("www.shop.example", "shop.example", "shop.example", 308),
@@ -84,37 +50,120 @@ def test_domains_that_lead_to_others_become_rules_of_the_proxy() -> None:
     assert traefik(rows[1:]) == ""
 
 
-def test_what_depends_on_more_than_the_address_is_listed_with_why() -> None:
-    rules = (
-        PathRule("/x", "/y", 308, (Condition("cookie", "beta", "1"),)),
-        PathRule("/((?!api).*)", "/y", 308),
-    )
-    led = panel_redirects(None, rules, (), ())
-    assert led.redirects == ()
-    assert dict(led.lost).keys() == {"/x", "/((?!api).*)"} and "cookie beta" in dict(led.lost)["/x"]
-
-
 def test_every_rule_that_a_path_can_be_made_for_is_asked_old_and_new() -> None:
     assert probes(RULES, (PathRule("/twitter", "https://x.example", 307),)) == (
         "/home", "/blog/example", "/docs/example", "/own", "/example", "/sw.js", "/twitter",
     )  # fmt: skip
 
 
-async def test_redirects_are_put_on_the_panel_once_answer_and_are_taken_off_again(tmp_path: Path) -> None:
-    config = replace(example(), vercel=(VercelProject("shop-web", "web"),))
-    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.trial") as found:
-        led = panel_redirects(RULES, (), (), config.app("web").domains).redirects
-        record = VercelRecord("shop-web", "prj", "", redirects=led)
-        found.bench.context("prepare.vercel").saved.save("vercel_shop-web", record)
+def with_project(app: str) -> Config:
+    return replace(example(), vercel=(VercelProject("shop-web", app),))
+
+
+def recorded(found: Scene, app: str) -> int:
+    """As prepare.vercel leaves it: the rules of the rehearsal's own vercel.json."""
+    text = (found.repository_file(app, "frontend/apps/web_app/vercel.json") if app == "web" else b"").decode()
+    file = vercel_json.read(text) if text else RULES
+    led = proxy_rules(file, (), (), found.config.app(app).domains)
+    assert led.lost == ()
+    record = VercelRecord("shop-web", "prj", "", rules=led.rules, probes=probes(file, ()))
+    found.bench.context("prepare.vercel").saved.save("vercel_shop-web", record)
+    return len(led.rules)
+
+
+async def test_rules_are_shown_as_a_diff_installed_once_and_taken_off_again(tmp_path: Path) -> None:
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        count = recorded(found, "web")
         step = found.step("apps.web.redirects")
         assert isinstance(step, RedirectsStep)
+        facts = await step.observe(found.bench.context(step.id))
+        plan = step.plan(facts)
+        assert [change.key for change in plan.changes] == ["rules"] and f"{count} rules" in plan.changes[
+            0
+        ].after
+        assert any(line.startswith("+") and "Cross-Origin-Opener-Policy" in line for line in plan.notes)
         turn = await found.drive(step)
-        assert turn.done and len(turn.applied) == len(led), turn.story
+        assert turn.done and len(turn.applied) == 1, turn.story
         again = await found.drive(step)
         assert again.done and not again.applied
-        foreign = {"applicationId": found.row("web")["applicationId"], "regex": "^mine$"}
-        panel = found.panel("frontend")
-        panel.add("redirect", {**foreign, "replacement": "kept", "permanent": True})
+        files = found.host("frontend").state.files
+        row = found.row("web")
+        text = files[file_path("web")].content.decode()
+        assert f"http://{row['appName']}:" in text
+        assert found.panel("frontend").table("redirect") == {}
+        others = {path for path in files if path.startswith("/etc/dokploy/") and path != file_path("web")}
         undone = await found.bench.undo(step)
-        assert len(undone.changes) == len(led)
-        assert [row["regex"] for row in panel.table("redirect").values()] == ["^mine$"]
+        assert [change.key for change in undone.changes] == ["back"]
+        assert file_path("web") not in files
+        assert others == {path for path in files if path.startswith("/etc/dokploy/")}
+        assert (await found.bench.undo(step)).changes == ()
+
+
+async def test_a_file_that_stood_there_before_is_as_it_was_after_the_undo(tmp_path: Path) -> None:
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        recorded(found, "web")
+        host = found.host("frontend")
+        host.write(file_path("web"), b"# mine\n")
+        step = found.step("apps.web.redirects")
+        turn = await found.drive(step)
+        assert turn.done and str(turn.applied[0].kind) == "update"
+        await found.bench.undo(step)
+        assert host.state.files[file_path("web")].content == b"# mine\n"
+
+
+async def test_old_and_new_are_equal_by_the_file_and_differ_without_it(tmp_path: Path) -> None:
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        recorded(found, "web")
+        routes = found.step("apps.web.routes")
+        assert isinstance(routes, RoutesStep)
+        turn = await found.bench.drive(routes, {})
+        assert isinstance(turn.hold, Ask)
+        for told in ("cross-origin-opener-policy", "/home", "/begin/example"):
+            assert any(told in line for line in turn.plan.notes), turn.plan.notes
+        assert (await found.drive("apps.web.redirects")).done
+        turn = await found.bench.drive(routes, {})
+        assert turn.done and not turn.plan.notes, turn.story
+
+
+async def test_the_temporary_name_leaves_the_rules_when_it_is_over(tmp_path: Path) -> None:
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        recorded(found, "web")
+        step = found.step("apps.web.redirects")
+        assert (await found.drive(step)).done
+        files = found.host("frontend").state.files
+        assert ".sslip.io" in files[file_path("web")].content.decode()
+        ctx = found.bench.context("settle.web.zero_downtime")
+        ctx.saved.save("trial_over", TrialOver("web.sslip.io", 1.0))
+        await without_trial(ctx, config.app("web"))
+        assert ".sslip.io" not in files[file_path("web")].content.decode()
+        assert (await step.verify(found.bench.context(step.id)))[0].ok
+
+
+@pytest.mark.parametrize(
+    "broken", [b"http: [", b"http:\n  routers:\n    a: {rule: Nothing(`x`), service: b}\n"]
+)
+async def test_a_file_that_the_proxy_cannot_read_fails_the_checks(tmp_path: Path, broken: bytes) -> None:
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        recorded(found, "web")
+        step = found.step("apps.web.redirects")
+        assert (await found.drive(step)).done
+        found.host("frontend").write(file_path("web"), broken)
+        assert not (await step.verify(found.bench.context(step.id)))[0].ok
+        assert isinstance((await found.bench.drive(found.step("apps.web.routes"), {})).hold, Ask)
+
+
+async def test_a_stack_gets_the_same_by_the_name_of_its_container(tmp_path: Path) -> None:
+    config = with_project("api")
+    async with scene(tmp_path, config, servers=["backend"], until="apps.api.trial") as found:
+        recorded(found, "api")
+        row = found.row("api")
+        app = config.app("api")
+        turn = await found.drive("apps.api.redirects")
+        assert turn.done, turn.story
+        text = found.host("backend").state.files[file_path("api")].content.decode()
+        assert f"http://{row['appName']}-{app.service}-1:{app.port}" in text

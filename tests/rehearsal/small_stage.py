@@ -19,6 +19,7 @@ from wizard.rehearsal.internet import Internet
 from wizard.rehearsal.ledger import Ledger
 from wizard.rehearsal.sites import Sites
 from wizard.rehearsal.stage import Stage, StageLedger
+from wizard.rehearsal.vercel.rules import EdgeRules
 
 OLD, EDGE = "198.51.100.20", "198.51.100.76"
 NEW_WEB, NEW_API = "203.0.113.10", "203.0.113.20"
@@ -49,9 +50,9 @@ class Edge:
     def redirect(self, domain: str) -> str:
         return self.redirects.get(domain, "")
 
-    def path_redirect(self, domain: str, path: str) -> tuple[str, int] | None:
-        """No path is led elsewhere here."""
-        return None
+    def rules(self, domain: str) -> EdgeRules:
+        """There is no vercel.json here."""
+        return EdgeRules()
 
 
 def example() -> Config:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wizard.config import App, AppKind, CachePolicy, Config
 from wizard.phases.apps.environment import EnvironmentRecord
-from wizard.phases.apps.redirects import RedirectsRecord
+from wizard.phases.apps.redirects import RulesRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.report.runbook import Procedure, Recorded, runbook
 from wizard.report.templating import fill
@@ -40,7 +40,7 @@ class Deployment:
     build: str
     cache: str
     variables: tuple[str, ...] = ()
-    redirects: int = 0
+    rules: int = 0
 
     @property
     def sentence(self) -> str:
@@ -119,8 +119,8 @@ def _deployment(app: App, recorded: Recorded) -> Deployment | None:
     cache = f"{app.cache_service}: {_CACHE[app.cache_policy]}" if app.cache_service else ""
     set_there = recorded(f"apps.{app.name}.environment", "environment", EnvironmentRecord)
     names = (*set_there.names, *set_there.build_names) if set_there else ()
-    led = recorded(f"apps.{app.name}.redirects", "redirects", RedirectsRecord)
-    return Deployment(app, made.app_name, build, cache, names, len(led.regexes) if led else 0)
+    led = recorded(f"apps.{app.name}.redirects", "rules", RulesRecord)
+    return Deployment(app, made.app_name, build, cache, names, led.rules if led else 0)
 
 
 def render(book: Handbook) -> str:

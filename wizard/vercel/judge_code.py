@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wizard.config import App, AppKind
+from wizard.config import App
 from wizard.vercel.caddy import caddyfile
 from wizard.vercel.findings import Fate, Finding, Judge, blocker, high, low, medium, ok
 from wizard.vercel.inventory import Inventory
-from wizard.vercel.json import PathRule
-from wizard.vercel.redirects import Led, panel_redirects
+from wizard.vercel.json import PathRule, VercelJson
+from wizard.vercel.rules import Led, proxy_rules
+from wizard.vercel.traefik import fitting
 
 SERVED = (
     "nextjs",
@@ -35,20 +36,14 @@ _PACKAGES = {
 }
 
 
-OWN_SERVER = (
-    "the front end's own server must do it: a snippet for its Caddyfile is in backups/, and old and new are "
-    "compared before anybody is led there"
-)
-
-
 def dashboard(found: Inventory) -> tuple[PathRule, ...]:
     """Redirects of the dashboard, as those of vercel.json."""
     return tuple(PathRule(one.source, one.destination, one.status or 308) for one in found.redirects)
 
 
 def led(found: Inventory, app: App) -> Led:
-    """What the panel redirects in Vercel's place."""
-    return panel_redirects(found.repository.file, dashboard(found), found.domains, app.domains)
+    """What the new host's proxy does in Vercel's place."""
+    return fitting(proxy_rules(found.repository.file, dashboard(found), found.domains, app.domains))
 
 
 def crons_of(found: Inventory) -> tuple[tuple[str, str], ...]:
@@ -70,31 +65,37 @@ def files(found: Inventory, app: App) -> Iterator[Finding]:
     yield from _next(found)
     if file is None:
         return
-    if file.redirects:
-        what = f"{len(file.redirects)} redirects of vercel.json"
-        if app.kind is AppKind.DOCKERFILE:
-            how = f"as redirects of the panel, by apps.{app.name}.redirects"
-            yield ok("file.redirects", what, Fate.CARRIED, how)
-        else:
-            yield high("file.redirects", what, Fate.NEEDS_YOU, OWN_SERVER)
-    for word, rows in (("rewrites", file.rewrites), ("headers", file.headers)):
-        if rows:
-            shown = ", ".join(row.source for row in rows[:6]) + (" …" if len(rows) > 6 else "")
-            yield low(
-                f"file.{word}", f"{len(rows)} {word} of vercel.json: {shown}", Fate.NEEDS_YOU, OWN_SERVER
-            )
-    lost = {one.rule: one.why for one in caddyfile(file).lost} | dict(led(found, app).lost)
-    for source, why in lost.items():
-        what = f"rule {source} of vercel.json"
-        yield high(f"file.rule.{source}", what, Fate.NEEDS_YOU, f"it has no form there: {why}")
-    if file.clean_urls or file.trailing_slash is not None:
-        yield low("file.slashes", "cleanUrls and trailingSlash", Fate.NEEDS_YOU, OWN_SERVER)
+    yield from _rules(found, app, file)
     for word in file.legacy:
         how = "write these rules into the front end's own configuration"
         yield high(f"file.{word}", f"{word} of vercel.json, in the old form", Fate.NEEDS_YOU, how)
     for one in file.settings:
         make, fate = (low, Fate.LOST) if one.lost else (ok, Fate.REPLACED)
         yield make(f"file.{one.key}", f"{one.key} of vercel.json", fate, one.becomes)
+
+
+def _rules(found: Inventory, app: App, file: VercelJson) -> Iterator[Finding]:
+    """Redirects, headers and rewrites: what the proxy does, and what has no form there."""
+    how = f"rules of the new host's proxy, by apps.{app.name}.redirects; old and new are then compared"
+    groups = (("redirects", file.redirects), ("headers", file.headers), ("rewrites", file.rewrites))
+    for word, rows in groups:
+        if rows:
+            shown = ", ".join(row.source for row in rows[:6]) + (" …" if len(rows) > 6 else "")
+            yield ok(f"file.{word}", f"{len(rows)} {word} of vercel.json: {shown}", Fate.CARRIED, how)
+    for source, why in dict(led(found, app).lost).items():
+        snippet = "a snippet for a Caddyfile of its own is in backups/" if _own(file, source) else ""
+        way = f"it has no form in the proxy: {why}" + (f"; {snippet}" if snippet else "")
+        yield high(f"file.rule.{source}", f"rule {source} of vercel.json", Fate.NEEDS_YOU, way)
+    if file.trailing_slash is not None:
+        yield ok("file.slashes", "trailingSlash", Fate.CARRIED, how)
+    if file.clean_urls:
+        way = "its redirects come along; that /about serves about.html the application's own server must do"
+        yield low("file.clean_urls", "cleanUrls", Fate.NEEDS_YOU, way)
+
+
+def _own(file: VercelJson, source: str) -> bool:
+    """Whether the rule has a form in a Caddyfile, which travels in the application's image."""
+    return source not in {one.rule for one in caddyfile(file).lost}
 
 
 def _next(found: Inventory) -> Iterator[Finding]:

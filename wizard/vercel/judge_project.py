@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wizard.clock import moment_text
-from wizard.config import App, AppKind
+from wizard.config import App
 from wizard.vercel.findings import Fate, Finding, Judge, high, low, medium, ok
 from wizard.vercel.inventory import Inventory
 
@@ -71,8 +71,8 @@ def domains(found: Inventory, app: App) -> Iterator[Finding]:
             yield low(key, f"{what} for {where}", Fate.LOST, "only production has names there")
         elif one.redirect:
             what = f"{what} leads to {one.redirect} ({one.redirect_status or 308})"
-            if one.name in app.domains and app.kind is AppKind.DOCKERFILE:
-                how = f"as a redirect of the panel, by apps.{app.name}.redirects"
+            if one.name in app.domains:
+                how = f"as a redirect of the new host's proxy, by apps.{app.name}.redirects"
                 yield medium(key, what, Fate.CARRIED, how)
             else:
                 how = (
@@ -109,11 +109,7 @@ def deployments(found: Inventory, app: App) -> Iterator[Finding]:
 def rules(found: Inventory, app: App) -> Iterator[Finding]:
     for one in found.redirects:
         what = f"dashboard redirect {one.source} to {one.destination}"
-        if app.kind is not AppKind.DOCKERFILE:
-            how = "the front end's own server must do it: a snippet for its Caddyfile is in backups/"
-            yield high(f"redirect.{one.source}", what, Fate.NEEDS_YOU, how)
-            continue
-        how = f"as a redirect of the panel, by apps.{app.name}.redirects"
+        how = f"as a redirect of the new host's proxy, by apps.{app.name}.redirects"
         yield medium(f"redirect.{one.source}", what, Fate.CARRIED, how)
     for one in found.routes:
         what = f"dashboard route {one.source}" + (f" to {one.destination}" if one.destination else "")

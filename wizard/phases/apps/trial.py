@@ -49,7 +49,15 @@ async def take_off(ctx: Context, app: App, record: str) -> None:
     if made is None or all(view.host != made.host for view in await panels.domains_of(ctx, app)):
         return
     ctx.saved.save(record, TrialOver(made.host, ctx.now()))
+    await _forgotten(ctx, app)
     await panels.unserve(ctx, app, made.host)
+
+
+async def _forgotten(ctx: Context, app: App) -> None:
+    """Rules of our own in the proxy no longer serve the name."""
+    from wizard.phases.apps.redirects import without_trial
+
+    await without_trial(ctx, app)
 
 
 async def put_on(ctx: Context, app: App, host: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from wizard.config import App, AppKind, Config, VercelProject
+from wizard.config import App, Config, VercelProject
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Choice, Failed, Kind, Plan, Question
 from wizard.engine.step import Context, Phase, Step
@@ -142,7 +142,7 @@ def question_id(wanted: VercelProject, finding: Finding) -> str:
 
 def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], now: float) -> VercelRecord:
     from wizard.vercel.judge_code import crons_of, dashboard, led
-    from wizard.vercel.redirects import probes
+    from wizard.vercel.rules import probes
 
     project = found.project
     return VercelRecord(
@@ -160,7 +160,7 @@ def record_of(found: Inventory, app: App, files: tuple[tuple[str, str], ...], no
         certificates=found.certificates,
         unreadable=tuple(one.label for one in found.variables if one.value is None and one.kind != "system"),
         files=tuple(name for name, _ in files),
-        redirects=led(found, app).redirects if app.kind is AppKind.DOCKERFILE else (),
+        rules=led(found, app).rules,
         probes=probes(found.repository.file, dashboard(found)),
         bill=found.bill,
         at=now,

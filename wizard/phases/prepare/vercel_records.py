@@ -13,7 +13,7 @@ from wizard.clients.vercel.models import DomainConfig, ProjectDomain
 from wizard.config import VercelProject
 from wizard.engine.step import Context
 from wizard.vercel.findings import Finding, Severity
-from wizard.vercel.redirects import PanelRedirect
+from wizard.vercel.rules import ProxyRule
 
 STEP = "prepare.vercel"
 
@@ -23,7 +23,7 @@ class VercelRecord:
     """`domains`, `configs`, `deployment`, `git_*` are the values of the way back. `bill` a month's cost.
 
     `crons` are (path, schedule); `certificates` (name, moment of its end); `unreadable` names of variables.
-    `redirects` go to the panel; `probes` are paths that rules are about, to be compared old against new.
+    `rules` go to the proxy; `probes` are paths that rules are about, to be compared old against new.
     """
 
     project: str
@@ -40,7 +40,7 @@ class VercelRecord:
     certificates: tuple[tuple[str, float], ...] = ()
     unreadable: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    redirects: tuple[PanelRedirect, ...] = ()
+    rules: tuple[ProxyRule, ...] = ()
     probes: tuple[str, ...] = ()
     bill: str = ""
     at: float = 0.0

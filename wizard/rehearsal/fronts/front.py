@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from wizard.net import Reach
 from wizard.rehearsal.fronts import acme as front_acme
 from wizard.rehearsal.fronts import files as front_files
+from wizard.rehearsal.fronts import rules as front_rules
 from wizard.rehearsal.fronts.proxy import fetch
 from wizard.rehearsal.fronts.tls import (
     StoredCertificate,
@@ -210,6 +211,9 @@ class Front:
                 return SiteAnswer(200, _PLAIN, self.state.tokens[token].encode())
         if front_files.to_panel(self, asked.host, asked.path, asked.scheme):
             return await self.stage.panels.answer(self.name, asked, body)
+        ruled = await front_rules.answer(self, asked, body)
+        if ruled is not None:
+            return ruled
         route = self.state.routes.get(asked.host)
         if route is None:
             return SiteAnswer(404, _PLAIN, b"404 page not found\n")
@@ -221,7 +225,7 @@ class Front:
             return await self.stage.panels.answer(self.name, asked, body)
         if led := self._led(route, asked):
             return led
-        return await self._from_app(route, asked)
+        return await self.from_app(route, asked)
 
     def _led(self, route: Route, asked: SiteRequest) -> SiteAnswer | None:
         """As the proxy's middleware: the first expression that changes the address wins."""
@@ -234,7 +238,7 @@ class Front:
                 return SiteAnswer(status, (("Location", target), *_PLAIN), b"")
         return None
 
-    async def _from_app(self, route: Route, asked: SiteRequest) -> SiteAnswer:
+    async def from_app(self, route: Route, asked: SiteRequest) -> SiteAnswer:
         run = self._run(route.app)
         now = self.stage.clock.now()
         if not run.version or run.down_from <= now < run.down_until:

@@ -98,7 +98,9 @@ def vercel_json(app: App) -> str:
     document = {
         "$schema": "https://openapi.vercel.sh/vercel.json",
         "redirects": [{"source": "/home", "destination": "/", "permanent": True}],
+        "rewrites": [{"source": "/begin/:rest*", "destination": "/"}],
         "headers": [
+            {"source": "/(.*)", "headers": [{"key": "Cross-Origin-Opener-Policy", "value": "same-origin"}]},
             {"source": "/sw.js", "headers": [{"key": "Cache-Control", "value": "no-store"}]},
             {
                 "source": "/_app/immutable/(.*)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from wizard.rehearsal.vercel import account as vercel_account
 from wizard.rehearsal.vercel import changes as vercel_changes
 from wizard.rehearsal.vercel import projects as vercel_projects
 from wizard.rehearsal.vercel.project import account
+from wizard.rehearsal.vercel.rules import EdgeRules
 from wizard.rehearsal.vercel.state import (
     EXPIRED_TOKEN,
     HOUR,
@@ -27,6 +29,7 @@ from wizard.rehearsal.vercel.state import (
 )
 
 if TYPE_CHECKING:
+    from wizard.config import App
     from wizard.rehearsal.stage import Stage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -82,18 +85,25 @@ class VercelStandin:
         found = project.domains.get(domain) if project else None
         return str(found["redirect"] or "") if found else ""
 
-    def path_redirect(self, domain: str, path: str) -> tuple[str, int] | None:
-        """Where vercel.json or the dashboard lead a path, and the status; only plain paths are told apart."""
+    def rules(self, domain: str) -> EdgeRules:
+        """Those of vercel.json in the branch, and the dashboard's redirects."""
         project = self._project_at(domain)
         name = project.document["name"] if project else ""
         wanted = next((one for one in self.stage.config.vercel if one.name == name), None)
         if project is None or wanted is None:
-            return None
-        rules = json.loads(vercel_json(self.stage.config.app(wanted.app)))["redirects"]
-        for row in (*rules, *project.redirects):
-            if row["source"] == path:
-                return str(row["destination"]), int(row.get("statusCode") or 308)
-        return None
+            return EdgeRules()
+        document = json.loads(self._vercel_json(project, self.stage.config.app(wanted.app)))
+        redirects = [*(document.get("redirects") or ()), *project.redirects]
+        return EdgeRules({**document, "redirects": redirects})
+
+    def _vercel_json(self, project: ProjectState, app: App) -> str:
+        git = getattr(self.stage, "git", None)
+        found = git.state.find(app.repository) if git is not None else None
+        head = found.head(app.branch) if found else None
+        if head is None:
+            return vercel_json(app)
+        path = posixpath.join(str(project.document["rootDirectory"] or ""), "vercel.json")
+        return str(head.files.get(path, b"{}").decode())
 
     def visited(self, domain: str) -> None:
         """A visitor loaded a page here: what Web Analytics counts."""
