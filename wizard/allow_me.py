@@ -159,7 +159,7 @@ async def _firewalls(world: World, config: Config) -> tuple[tuple[Server, Firewa
     found = await world.hetzner.firewalls(naming.selector(config))
     wanted = {naming.firewall_name(config, server.name): server for server in config.servers}
     mine = tuple((wanted[firewall.name], firewall) for firewall in found if firewall.name in wanted)
-    if not mine:
+    if not mine and not any(server.outside for server in config.servers):
         raise WizardError(
             "There is no Cloud Firewall of this migration", next="Run provision first: dokploy-wizard run"
         )

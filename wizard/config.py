@@ -58,12 +58,16 @@ class Server:
 
     `close_panel_port` takes the panel's port from everybody at the Cloud Firewall; on the host it stays, for
     the wizard's tunnel. `optional`: no app runs there, and the move goes on without it if it can't be had.
+
+    `address` (and `address6`) take a machine outside Hetzner Cloud, reached as root over SSH: `host_key` is
+    its SHA256 fingerprint (empty: known_hosts, else the operator is asked), `identity`, `ssh_config` and
+    `jump` say how its owner logs in.
     """
 
     name: str
     role: str
-    types: tuple[str, ...]
-    locations: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     image: str = "ubuntu-24.04"
     ipv6: bool = True
     backups: bool = False
@@ -72,6 +76,17 @@ class Server:
     panel_domain: str = ""
     close_panel_port: bool = False
     optional: bool = False
+    address: str = ""
+    address6: str = ""
+    host_key: str = ""
+    identity: str = ""
+    ssh_config: str = ""
+    jump: str = ""
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is no machine of Hetzner Cloud: nothing of it is bought, guarded or undone by an API."""
+        return bool(self.address)
 
 
 @dataclass(frozen=True, slots=True)

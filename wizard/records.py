@@ -16,7 +16,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServerRecord:
-    """A new host as it was made or adopted. `ipv4`, `ipv6` are its public addresses ("" if none)."""
+    """A new host as it was made or adopted. `ipv4`, `ipv6` are its public addresses ("" if none).
+
+    `outside`: no machine of Hetzner Cloud; its `server_id` is 0.
+    """
 
     name: str
     server_id: int
@@ -26,6 +29,7 @@ class ServerRecord:
     ipv6: str = ""
     private_ip: str = ""
     adopted: bool = False
+    outside: bool = False
     monthly_gross: str = ""
     currency: str = "EUR"
 

@@ -12,6 +12,7 @@ import pytest
 from tests.real.sshd import Sshd, serving
 from wizard.clients import commands
 from wizard.clients.ssh import HostClient, HostKeyError, LoginError, Target, fingerprint, generate_key
+from wizard.clients.ssh_login import is_locked, known_keys
 from wizard.clock import LiveClock
 from wizard.net import LiveNet
 
@@ -160,3 +161,25 @@ async def test_a_fingerprint_finds_its_key_among_several_kinds(server: Sshd, tmp
     with serving(tmp_path / "two", f"HostKey {ecdsa}") as two:
         for public in (two.target.host_key, ecdsa.with_suffix(".pub").read_text()):
             assert await gets_in(replace(two.target, host_key="", fingerprint=fingerprint(public)))
+
+
+async def test_the_key_that_is_shown_is_seen_without_any_login(server: Sshd, tmp_path: Path) -> None:
+    ecdsa = tmp_path / "ecdsa"
+    run("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(ecdsa))
+    with serving(tmp_path / "two", f"HostKey {ecdsa}") as two:
+        stranger = replace(two.target, host_key="", key="")
+        second = " ".join(ecdsa.with_suffix(".pub").read_text().split()[:2])
+        for wished, line in (("", two.target.host_key), (fingerprint(second), second)):
+            host = HostClient(replace(stranger, fingerprint=wished), LiveNet(), LiveClock())
+            assert " ".join((await host.shown_key()).split()[:2]) == " ".join(line.split()[:2])
+
+
+def test_a_known_hosts_file_is_read_and_a_locked_key_is_told(server: Sshd, tmp_path: Path) -> None:
+    path, port = known_hosts(server, tmp_path), server.target.port
+    assert [k.split()[1] for k in known_keys(str(path), "127.0.0.1", port)] == [
+        server.target.host_key.split()[1]
+    ]
+    assert known_keys(str(path), "127.0.0.2", port) == known_keys(str(tmp_path / "none"), "127.0.0.1", port)
+    assert is_locked(str(key_file(server, tmp_path, "secret")))
+    (tmp_path / "open").mkdir()
+    assert not is_locked(str(key_file(server, tmp_path / "open")))

@@ -16,7 +16,7 @@ import asyncssh
 from wizard import host_tools, voice
 from wizard.clients import commands
 from wizard.clients.commands import Command
-from wizard.clients.ssh_login import CONNECT_TIMEOUT, HostKeyError, LoginError, Target, connect
+from wizard.clients.ssh_login import CONNECT_TIMEOUT, HostKeyError, LoginError, Target, connect, shown_key
 from wizard.clock import Clock
 from wizard.errors import UnreachableError, WizardError
 from wizard.net import Net
@@ -146,6 +146,10 @@ class HostClient:
                         raise
                 await self._clock.sleep(2.0)
             raise AssertionError("unreachable")
+
+    async def shown_key(self) -> str:
+        """The public key line that the host shows to anybody; see `wizard.clients.ssh_login`."""
+        return await shown_key(self.target, self._net, self._timeout)
 
     @property
     def _timeout(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ HANDSHAKE_TIMEOUT = 15.0
 """Real seconds: cryptography takes its time on a busy machine, however fast the world's clock is."""
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 3
+_NOBODYS = "SHA256:nobody's"
 _ALGORITHMS = (
     ("ssh-ed25519",),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
@@ -29,7 +30,14 @@ _NO_KEY_OF_THIS_KIND = (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, Con
 
 
 class HostKeyError(WizardError):
-    """The host showed another key than the one that is known: nothing was sent to it."""
+    """The host showed another key than the one that is known: nothing was sent to it.
+
+    `offered` is that key's line, where it was asked for.
+    """
+
+    def __init__(self, what: str, why: str = "", next: str = "", *, offered: str = "") -> None:
+        super().__init__(what, why, next)
+        self.offered = offered
 
 
 class LoginError(CredentialError):
@@ -41,9 +49,9 @@ class Target:
     """A login on a host. The first of `host_key`, `fingerprint`, `known_hosts` that is given pins who it is.
 
     `host_key` is an OpenSSH public key line, `fingerprint` is ``SHA256:…``, `known_hosts` a file.
-    `key` is a private key (PEM or OpenSSH text); without it `identity` (a file) or the agent's keys are
-    used. `ssh_config` is read for hosts of the operator's own only; the jump hosts that it names are known
-    by `known_hosts`. `jump` is the way through.
+    `key` is a private key (PEM or OpenSSH text), `identity` a file with one; `passphrase_name` is the secret
+    that opens it. With `agent` its keys are offered too. `ssh_config` is read for hosts of the operator's own
+    only; the jump hosts that it names are known by `known_hosts`. `jump` is the way through.
     """
 
     name: str
@@ -56,6 +64,7 @@ class Target:
     key: str = ""
     identity: str = ""
     passphrase: str = ""
+    passphrase_name: str = "OLD_HOST_PASSPHRASE"
     agent: bool = False
     ssh_config: str = ""
     jump: Target | None = None
@@ -70,9 +79,11 @@ class _Watcher(asyncssh.SSHClient):
     def __init__(self, fingerprint: str) -> None:
         self.fingerprint = fingerprint
         self.offered = ""
+        self.line = ""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.offered = key.get_fingerprint()
+        self.line = key.export_public_key().decode().strip()
         return bool(self.fingerprint) and self.offered == self.fingerprint
 
 
@@ -95,6 +106,56 @@ async def connect(target: Target, net: Net, timeout: float = CONNECT_TIMEOUT) ->
                 raise
             refused.append(error)
     raise next((error for error in refused if isinstance(error, HostKeyError)), refused[-1])
+
+
+async def shown_key(target: Target, net: Net, timeout: float = CONNECT_TIMEOUT) -> str:
+    """The host key that a host shows to anybody: the one of `target`'s fingerprint if it has that, else its
+    first. Nobody vouched for it; nothing is sent. Raises UnreachableError, and the errors of a jump host."""
+    bare, seen = replace(target, host_key="", fingerprint=_NOBODYS), list[str]()
+    for algorithms in _ALGORITHMS:
+        try:
+            (await _connect(bare, net, timeout, algorithms)).close()
+        except HostKeyError as error:
+            if not error.offered:
+                raise
+            seen.append(error.offered)
+            if asyncssh.import_public_key(error.offered).get_fingerprint() == target.fingerprint:
+                return error.offered
+            if not target.fingerprint:
+                break
+        except UnreachableError as error:
+            if not isinstance(error.__cause__, _NO_KEY_OF_THIS_KIND):
+                raise
+    if not seen:
+        raise UnreachableError(f"{target.name} shows no host key of a kind that is known here")
+    return seen[0]
+
+
+def known_keys(known_hosts: str, address: str, port: int) -> tuple[str, ...]:
+    """The public keys that a known_hosts file has for an address; empty if there is none, or no file."""
+    path = Path(known_hosts).expanduser()
+    if not known_hosts or not path.exists():
+        return ()
+    found = asyncssh.read_known_hosts(str(path)).match(address, address, port)
+    return tuple(dict.fromkeys(key.export_public_key().decode().strip() for key in found[0]))
+
+
+def is_direct(target: Target) -> bool:
+    """Whether a host sees us come from our own address: no jump host or proxy stands in between."""
+    options = _options(replace(target, key="", identity=""), _Watcher(""), (), CONNECT_TIMEOUT)
+    return target.jump is None and not options.tunnel and not options.proxy_command
+
+
+def is_locked(identity: str) -> bool:
+    """Whether a private key's file needs a passphrase. Raises LoginError when there is no key in it."""
+    path = Path(identity).expanduser()
+    try:
+        asyncssh.read_private_key(str(path))
+    except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError):
+        return True
+    except OSError as error:
+        raise LoginError(f"The key {identity} can't be read", str(error)) from error
+    return False
 
 
 async def _connect(
@@ -173,10 +234,13 @@ def _options(
         settings["server_host_key_algs"] = list(algorithms)
     if target.passphrase:
         settings["passphrase"] = target.passphrase
+    keys: list[Any] = []
     if target.key:
-        settings["client_keys"] = [asyncssh.import_private_key(target.key, target.passphrase or None)]
-    elif target.identity:
-        settings["client_keys"] = [str(Path(target.identity).expanduser())]
+        keys.append(asyncssh.import_private_key(target.key, target.passphrase or None))
+    if target.identity:
+        keys.append(str(Path(target.identity).expanduser()))
+    if keys:
+        settings["client_keys"] = keys
     if not target.agent:
         settings["agent_path"] = None
     return asyncssh.SSHClientConnectionOptions(**settings)
@@ -204,12 +268,13 @@ def _sentence(target: Target, watcher: _Watcher, error: Exception) -> WizardErro
             f"it offers {watcher.offered or 'a key'}, which nobody vouched for",
             "If the machine is new or was reinstalled, compare this fingerprint on its console, then set "
             "it as host_key (or in known_hosts). Otherwise somebody sits in between: stop here.",
+            offered=watcher.line if target.fingerprint == _NOBODYS else "",
         )
     if isinstance(error, (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)):
         return LoginError(
             f"The key for {target.name} could not be read",
             str(error),
-            "Give its passphrase as the secret OLD_HOST_PASSPHRASE, or add the key to your agent.",
+            f"Give its passphrase as the secret {target.passphrase_name}, or add the key to your agent.",
         )
     if isinstance(error, asyncssh.PermissionDenied):
         return LoginError(

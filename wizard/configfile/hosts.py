@@ -78,6 +78,17 @@ def every_host_has_a_purpose(config: Config, notes: Notes) -> None:
             )
 
 
+def a_machine_of_ones_own_is_told_as_one(config: Config, notes: Notes) -> None:
+    for index, server in enumerate(config.servers):
+        path = ("servers", index)
+        bought = ("adopt", "types", "locations", "backups", "close_panel_port")
+        reached = ("address6", "host_key", "identity", "ssh_config", "jump")
+        for key in bought if server.outside else reached:
+            if getattr(server, key) and notes.given((*path, key)):
+                why = "has an address of its own" if server.outside else "is made in Hetzner Cloud"
+                notes.say((*path, key), f"means nothing for {server.name}, which {why}", "Take it out.")
+
+
 def what_apps_need_is_not_optional(config: Config, notes: Notes) -> None:
     for index, server in enumerate(config.servers):
         apps = [app.name for app in config.apps_on(server.name)] if server.name else []
@@ -94,6 +105,7 @@ COMBINATIONS = (
     hosts_are_in_one_zone,
     the_panels_port_stays_reachable,
     every_host_has_a_purpose,
+    a_machine_of_ones_own_is_told_as_one,
     what_apps_need_is_not_optional,
 )
 

@@ -38,8 +38,11 @@ def at_least_one(config: Config, notes: Notes) -> None:
             )
     for index, server in enumerate(config.servers):
         for key in ("types", "locations"):
-            if not getattr(server, key) and notes.given(("servers", index, key)) and not server.adopt:
-                notes.say(("servers", index, key), "is empty", "Name at least one, the best first.")
+            if not getattr(server, key) and not server.adopt and not server.outside:
+                given = notes.given(("servers", index, key))
+                if given or not notes.unreadable(key):
+                    what = "is empty" if given else "is missing"
+                    notes.say(("servers", index, key), what, "Name at least one, the best first.")
 
 
 def names_are_unique(config: Config, notes: Notes) -> None:

@@ -197,6 +197,22 @@ def origin(value: str) -> tuple[str, str] | None:
     return None
 
 
+def ipv4_address(value: str) -> tuple[str, str] | None:
+    return _of_family(value, ipaddress.IPv4Address, '"203.0.113.7"')
+
+
+def ipv6_address(value: str) -> tuple[str, str] | None:
+    return _of_family(value, ipaddress.IPv6Address, '"2001:db8::7"')
+
+
+def _of_family(value: str, family: Callable[[str], object], example: str) -> tuple[str, str] | None:
+    try:
+        family(value)
+    except ValueError:
+        return f'is "{value}", which is no address of its kind', f"Write it like {example}."
+    return None
+
+
 def cron(value: str) -> tuple[str, str] | None:
     fields = value.split()
     if len(fields) == 5 and all(re.fullmatch(r"[\d*,/A-Za-z-]+", part) for part in fields):
@@ -225,6 +241,9 @@ _MAIL = matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "which is no e-mail address", 'Writ
 _MONEY = matches(
     r"\d+([.,]\d{1,2})? [A-Z]{3}", "which is no amount", 'Write it like "20.00 USD", for one month.'
 )
+_FINGERPRINT = matches(
+    r"SHA256:[A-Za-z0-9+/]{43}=?", "which is no fingerprint", "`ssh-keygen -lf` prints it: SHA256:… ."
+)
 _PORT = between(1, 65535, "", "which is no port")
 
 FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
@@ -235,6 +254,9 @@ FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
     (Server, "types"): (server_type,),
     (Server, "locations"): (location,),
     (Server, "panel_domain"): (domain,),
+    (Server, "address"): (ipv4_address,),
+    (Server, "address6"): (ipv6_address,),
+    (Server, "host_key"): (_FINGERPRINT,),
     (Network, "range"): (private_range,),
     (Network, "swarm_pool"): (private_range,),
     (App, "name"): (_SLUG,),
@@ -263,11 +285,7 @@ FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
     (Dns, "server"): (socket_address,),
     (OldHost, "address"): (address,),
     (OldHost, "port"): (_PORT,),
-    (OldHost, "host_key"): (
-        matches(
-            r"SHA256:[A-Za-z0-9+/]{43}=?", "which is no fingerprint", "`ssh-keygen -lf` prints it: SHA256:… ."
-        ),
-    ),
+    (OldHost, "host_key"): (_FINGERPRINT,),
     (VercelProject, "name"): (
         matches(r"[\w.-]{1,100}", "which is no project's name", "Its name in the dashboard."),
     ),

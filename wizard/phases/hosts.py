@@ -6,6 +6,8 @@
 | SSH_HOST_KEY_<SERVER> | private host key that is injected at creation; replaced at first login |
 | OLD_HOST_SSH_KEY | optional private key for the old host; else config's identity, else the agent |
 | OLD_HOST_PASSPHRASE | optional passphrase of the old host's identity |
+| SSH_KEY_<SERVER> | optional private key for a machine of your own; else its identity, else the agent |
+| SSH_PASSPHRASE_<SERVER> | passphrase of that machine's identity |
 
 `HostKeyRecord` "host_key" of provision.<server>.server holds the public half of what was injected; of
 provision.<server>.login the one that took its place.
@@ -13,6 +15,7 @@ provision.<server>.login the one that took its place.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wizard.engine.step import Context, Step
@@ -29,9 +32,24 @@ OLD_HOST_PASSPHRASE = "OLD_HOST_PASSPHRASE"
 OLD_HOST = "old host"
 
 
+@dataclass(frozen=True, slots=True)
+class LetIn:
+    """Record "let_in" of provision.<server>.login: since then the operator's own keys are not needed."""
+
+    at: float
+
+
 def secret_word(name: str) -> str:
     """A name as part of a secret's name."""
     return "".join(char if char.isalnum() else "_" for char in name.upper())
+
+
+def owned_key_secret(server: str) -> str:
+    return f"SSH_KEY_{secret_word(server)}"
+
+
+def passphrase_secret(server: str) -> str:
+    return f"SSH_PASSPHRASE_{secret_word(server)}"
 
 
 def host_key_secret(server: str) -> str:
@@ -80,6 +98,8 @@ async def new_host_target(
 
     record = server_record(ctx, server)
     keys = (key,) if key else known_host_keys(ctx, server)
+    if record.outside and keys:
+        return await owned_target(ctx, ctx.config.server(server), keys[0].public_key, address)
     if not keys and record.adopted:
         # A machine of the operator's own: as known to the operator, by the operator's keys.
         return Target(
@@ -121,22 +141,7 @@ async def old_host_target(ctx: Context) -> Target:
     known_hosts = ctx.world.endpoints.known_hosts
     # A key given as a secret stands for itself: neither the agent nor a file is asked then.
     identity, agent = ("", False) if key else (old.identity, not old.identity)
-    jump = None
-    if old.jump:
-        user, _, rest = old.jump.rpartition("@")
-        address, _, port = rest.partition(":")
-        jump = Target(
-            name=f"jump host {address}",
-            address=address,
-            port=int(port or 22),
-            user=user or old.user,
-            known_hosts=known_hosts,
-            key=key,
-            identity=identity,
-            passphrase=passphrase,
-            agent=agent,
-        )
-    return Target(
+    target = Target(
         name=OLD_HOST,
         address=old.address,
         port=old.port,
@@ -148,9 +153,58 @@ async def old_host_target(ctx: Context) -> Target:
         passphrase=passphrase,
         agent=agent,
         ssh_config=old.ssh_config,
-        jump=jump,
     )
+    return through(target, old.jump)
 
 
 async def old_host(ctx: Context) -> HostClient:
     return ctx.world.ssh.host(await old_host_target(ctx))
+
+
+async def owned_target(ctx: Context, server: Server, host_key: str, address: str = "") -> Target:
+    """A machine of the operator's own. Once the wizard's key was let in it needs that one alone; what stands
+    before it is passed by the operator's keys all the same.
+
+    `host_key` is what it must show; "" leaves that to the configuration's fingerprint.
+    """
+    from wizard.clients.ssh import Target
+
+    let_in = ctx.saved.load("let_in", LetIn, step=f"provision.{server.name}.login") is not None
+    given = await ctx.world.secrets.get(owned_key_secret(server.name)) or ""
+    identity, agent = ("", False) if given else (server.identity, not server.identity)
+    target = Target(
+        name=server.name,
+        address=address or server.address,
+        host_key=host_key,
+        fingerprint="" if host_key else server.host_key,
+        known_hosts=ctx.world.endpoints.known_hosts,
+        key=given,
+        identity=identity,
+        passphrase=await ctx.world.secrets.get(passphrase_secret(server.name)) or "",
+        passphrase_name=passphrase_secret(server.name),
+        agent=agent,
+        ssh_config=server.ssh_config,
+    )
+    target = through(target, server.jump)
+    if not let_in or server.ssh_config:
+        return target
+    return replace(target, key=await ctx.world.secrets.get(LOGIN_KEY) or "", identity="", agent=False)
+
+
+def through(target: Target, jump: str) -> Target:
+    """`target` behind a jump host (``[user@]address[:port]``), which takes the same keys; "" for none."""
+    if not jump:
+        return target
+    user, _, rest = jump.rpartition("@")
+    address, _, port = rest.partition(":")
+    before = replace(
+        target,
+        name=f"jump host {address}",
+        address=address,
+        port=int(port or 22),
+        user=user or target.user,
+        host_key="",
+        fingerprint="",
+        ssh_config="",
+    )
+    return replace(target, jump=before)

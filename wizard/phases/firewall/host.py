@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DEADMAN = "firewall"
 SECONDS_TO_CONFIRM = 300
+_ALONE = (
+    "Undo puts the rules of before back, over SSH. This is the only layer: with SSH dead no undo is possible "
+    "from here, only at the console of the machine's provider."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class HostFirewall(Step[HostFirewallFacts]):
         self.title = f"Firewall on {server.name} itself"
         # The Cloud layer stands first: it guards while this one is being changed.
         self.needs = (f"firewall.{server.name}.cloud",)
+        if server.outside:
+            self.way_back = _ALONE
         self.fronts = (
             tuple(other.name for other in config.servers if other.role == "frontend")
             if server.role == "backend"
@@ -122,7 +128,8 @@ class HostFirewall(Step[HostFirewallFacts]):
                     payload=facts.wanted,
                 )
             )
-        return Plan(tuple(changes))
+        alone = f"No Cloud Firewall stands before {facts.server}. {_ALONE}"
+        return Plan(tuple(changes), (alone,) if changes and self.server.outside else ())
 
     async def apply(self, change: Change, ctx: Context) -> None:
         host = await new_host(ctx, self.server.name)

@@ -14,7 +14,7 @@ from wizard.engine.plan import Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import UnreachableError
 from wizard.net import Reach, probe
-from wizard.phases.hosts import new_host, old_host, server_record
+from wizard.phases.hosts import new_host, new_host_target, old_host, server_record
 from wizard.records import ServerRecord
 
 _SECONDS = 3
@@ -43,7 +43,7 @@ class PortsClosed(Step[None]):
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         matrix = await matrix_of(ctx, self.server)
-        ctx.detail("ports", matrix)
+        ctx.detail("ports", matrix, keep=True)
         checks = [check for row in matrix.rows for check in _checks(matrix, row)]
         if not any(row.view.path == "IPv6" and row.can_see for row in matrix.rows) and self.server.ipv6:
             checks.append(
@@ -59,8 +59,13 @@ class PortsClosed(Step[None]):
 
 async def matrix_of(ctx: Context, server: Server) -> PortMatrix:
     """Ask from the operator, each other new host (public and private address) and the old host."""
+    from wizard.clients.ssh_login import is_direct
+
     record = server_record(ctx, server.name)
-    asked = [_from_operator(ctx, server, view) for view in _views(OPERATOR, Standing.ADMIN, record)]
+    # Through a jump host it is the jump host that the panel's port is open to, not we.
+    direct = is_direct(await new_host_target(ctx, server.name))
+    standing = Standing.ADMIN if direct else Standing.WORLD
+    asked = [_from_operator(ctx, server, view) for view in _views(OPERATOR, standing, record)]
     for other in ctx.config.servers:
         known = ctx.saved.load("server", ServerRecord, step=f"provision.{other.name}.server")
         if other.name != server.name and known is not None:

@@ -16,6 +16,6 @@ from wizard.phases.hosts import standing_on
 def steps(config: Config) -> tuple[Step[Any], ...]:
     found: list[Step[Any]] = []
     for server in config.servers:
-        own = (CloudFirewall(server, config), HostFirewall(server, config), PortsClosed(server, config))
-        found += standing_on(server.name, *own)
+        cloud = () if server.outside else (CloudFirewall(server, config),)
+        found += standing_on(server.name, *cloud, HostFirewall(server, config), PortsClosed(server, config))
     return (*found, Isolation(config))

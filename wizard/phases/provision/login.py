@@ -11,7 +11,14 @@ from wizard.engine.check import Check, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import UnreachableError, WizardError
-from wizard.phases.hosts import LOGIN_KEY, host_key_secret, known_host_keys, new_host_target, server_record
+from wizard.phases.hosts import (
+    LOGIN_KEY,
+    LetIn,
+    host_key_secret,
+    known_host_keys,
+    new_host_target,
+    server_record,
+)
 from wizard.records import HostKeyRecord, ServerRecord
 
 if TYPE_CHECKING:
@@ -62,6 +69,7 @@ class Login(Step[LoginFacts]):
             return LoginFacts(name, False, False, rotated)
         adopted = server_record(ctx, name).adopted
         known = not adopted or await _own_line(ctx) in await _authorized(host)
+        known = known and (not self.server.outside or ctx.saved.load("let_in", LetIn) is not None)
         return LoginFacts(name, entered, await _tools_there(host), rotated or adopted, known)
 
     def plan(self, facts: LoginFacts) -> Plan:
@@ -115,8 +123,14 @@ class Login(Step[LoginFacts]):
         name = self.server.name
         if change.key == "enter":
             await _enter(ctx, name)
-        elif change.key in ("authorize", "forget"):
-            await _write_authorized(ctx, await open_host(ctx, name), there=change.key == "authorize")
+        elif change.key == "authorize":
+            await _write_authorized(ctx, await open_host(ctx, name), there=True)
+            ctx.saved.save("let_in", LetIn(ctx.now()))
+        elif change.key == "forget":
+            host = await open_host(ctx, name)
+            # The connection stands when its key goes; from then on the operator's own keys are used again.
+            await _write_authorized(ctx, host, there=False)
+            ctx.saved.drop("let_in")
         elif change.key == "tools":
             await (await open_host(ctx, name)).install_tools()
         else:
@@ -147,7 +161,7 @@ class Login(Step[LoginFacts]):
                 advice=f"Look at /var/log/cloud-init-output.log on {name}.",
             ),
         ]  # fmt: skip
-        if record.adopted:
+        if record.adopted and not self.server.ssh_config:
             checks.append(await _own_key_works(ctx, name))
         injected = ctx.saved.load("host_key", HostKeyRecord, step=f"provision.{name}.server")
         if injected is not None and not record.adopted:
@@ -206,7 +220,9 @@ async def _own_key_works(ctx: Context, server: str) -> Check:
     """Without the operator's agent: by the wizard's key alone."""
     from wizard.clients.ssh import LoginError
 
-    alone = ctx.world.ssh.fresh(replace(await new_host_target(ctx, server), agent=False))
+    own = await ctx.world.secrets.get(LOGIN_KEY) or ""
+    target = replace(await new_host_target(ctx, server), key=own, agent=False, identity="")
+    alone = ctx.world.ssh.fresh(target)
     try:
         await alone.connect()
         passed, seen = True, "a new connection by it alone"

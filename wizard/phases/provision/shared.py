@@ -277,7 +277,9 @@ class FirewallStep(Step[tuple["Firewall", ...]]):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.servers = tuple(server.name for server in config.servers if not server.adopt)
+        self.servers = tuple(
+            server.name for server in config.servers if not server.adopt and not server.outside
+        )
 
     async def observe(self, ctx: Context) -> tuple[Firewall, ...]:
         return await ctx.world.hetzner.firewalls()

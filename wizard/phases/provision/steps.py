@@ -10,6 +10,7 @@ from wizard.phases.hosts import standing_on
 from wizard.phases.provision.account import Account
 from wizard.phases.provision.address import AddressStep
 from wizard.phases.provision.login import Login
+from wizard.phases.provision.owned import OwnedMachine
 from wizard.phases.provision.panel import Panel
 from wizard.phases.provision.server import ServerStep
 from wizard.phases.provision.shared import FirewallStep, NetworkStep, SshKeyStep
@@ -23,10 +24,11 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     machines = tuple(f"provision.{server.name}.server" for server in config.servers)
     found: list[Step[Any]] = [SshKeyStep(config), NetworkStep(config), FirewallStep(config)]
     for server in config.servers:
-        addresses = () if server.adopt else (AddressStep(config, server),)
+        addresses = () if server.adopt or server.outside else (AddressStep(config, server),)
+        machine = OwnedMachine(server) if server.outside else ServerStep(config, server)
         panel = Panel(server, config.network)
         panel.needs = (*panel.needs, *machines)
         account = Account(config.project, server, config.dns.provider)
-        own = (*addresses, ServerStep(config, server), Login(server), panel, account)
+        own = (*addresses, machine, Login(server), panel, account)
         found += standing_on(server.name, *own)
     return tuple(found)

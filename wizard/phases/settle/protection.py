@@ -46,7 +46,11 @@ class Protection(Step[tuple[Guarded, ...]]):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.servers = tuple(server for server in config.servers if server.protect or server.close_panel_port)
+        self.servers = tuple(
+            server
+            for server in config.servers
+            if not server.outside and (server.protect or server.close_panel_port)
+        )
 
     async def observe(self, ctx: Context) -> tuple[Guarded, ...]:
         hetzner = ctx.world.hetzner

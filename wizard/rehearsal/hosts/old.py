@@ -37,23 +37,44 @@ def furnish(stage: Stage, hosts: HostsState) -> None:
     """Put the old host (and the jump host before it) into the state."""
     config, old = stage.config, stage.config.old_host
     assert old is not None
-    login = asyncssh.generate_private_key("ssh-ed25519")
-    hosts.old_login_key = login.export_private_key().decode()
-    hosts.old_login_public = login.export_public_key().decode().strip()
+    _give_a_login(hosts)
     state = _machine(stage, OLD_HOST, old.address, hosts.old_login_public, 16384)
     hosts.hosts[OLD_HOST] = state
     _stack(config, old, state, stage.random)
-    if old.jump:
-        address = old.jump.rpartition("@")[2].partition(":")[0]
+    _jump_host(stage, hosts, old.jump)
+
+
+def own_machines(stage: Stage, hosts: HostsState) -> None:
+    """Machines outside Hetzner Cloud that the configuration names: there before anything begins, and bare."""
+    for server in stage.config.servers:
+        if server.outside:
+            if not hosts.old_login_key:
+                _give_a_login(hosts)
+            state = _machine(stage, server.name, server.address, hosts.old_login_public, 65536)
+            state.ipv6 = server.address6
+            hosts.hosts[server.name] = state
+            _jump_host(stage, hosts, server.jump)
+
+
+def _give_a_login(hosts: HostsState) -> None:
+    login = asyncssh.generate_private_key("ssh-ed25519")
+    hosts.old_login_key = login.export_private_key().decode()
+    hosts.old_login_public = login.export_public_key().decode().strip()
+
+
+def _jump_host(stage: Stage, hosts: HostsState, jump: str) -> None:
+    if jump and JUMP_HOST not in hosts.hosts:
+        address = jump.rpartition("@")[2].partition(":")[0]
         hosts.hosts[JUMP_HOST] = _machine(stage, JUMP_HOST, address, hosts.old_login_public, 1024)
 
 
-def known_hosts_line(old: OldHost, hosts: HostsState) -> str:
+def known_hosts_lines(old: OldHost | None, hosts: HostsState) -> str:
+    """Of the old host and the jump host. A machine of one's own is in no file before its first login."""
     lines = []
     for state in hosts.hosts.values():
         if state.name in (OLD_HOST, JUMP_HOST):
             public = asyncssh.import_private_key(state.host_key).export_public_key().decode().strip()
-            port = old.port if state.name == OLD_HOST else 22
+            port = old.port if old is not None and state.name == OLD_HOST else 22
             name = state.ipv4 if port == 22 else f"[{state.ipv4}]:{port},{state.ipv4}"
             lines.append(f"{name} {public}\n")
     return "".join(lines)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from wizard.net import Reach
+from wizard.phases.hosts import owned_key_secret
 from wizard.rehearsal.hosts import bucket as hosts_bucket
 from wizard.rehearsal.hosts import docker as hosts_docker
 from wizard.rehearsal.hosts import firewall as hosts_firewall
 from wizard.rehearsal.hosts import postgres as hosts_postgres
 from wizard.rehearsal.hosts import programs as hosts_programs
 from wizard.rehearsal.hosts import tools as hosts_tools
-from wizard.rehearsal.hosts.old import furnish, known_hosts_line
+from wizard.rehearsal.hosts.old import furnish, known_hosts_lines, own_machines
 from wizard.rehearsal.hosts.shell import Shell
 from wizard.rehearsal.hosts.ssh import serve
 from wizard.rehearsal.hosts.state import CloudRule, Docker, File, HostsState, HostState, OpenPort
@@ -192,18 +193,23 @@ class Hosts:
         state = HostsState()
         if stage.config.old_host is not None:
             furnish(stage, state)
+        own_machines(stage, state)
         return state
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What the operator has: the key for the old host."""
-        return {"OLD_HOST_SSH_KEY": self.state.old_login_key} if self.state.old_login_key else {}
+        """What the operator has: the key for the old host, and for machines of their own."""
+        key = self.state.old_login_key
+        if not key:
+            return {}
+        old = {"OLD_HOST_SSH_KEY": key} if self.stage.config.old_host is not None else {}
+        owned = [server for server in self.stage.config.servers if server.outside]
+        return old | {owned_key_secret(server.name): key for server in owned}
 
     @property
     def known_hosts(self) -> str:
         """Content of the operator's known_hosts file."""
-        old = self.stage.config.old_host
-        return known_hosts_line(old, self.state) if old is not None else ""
+        return known_hosts_lines(self.stage.config.old_host, self.state)
 
     async def start(self) -> None:
         for state in self.state.hosts.values():
