@@ -11,8 +11,8 @@ from tests.phases.apps_stage import Scene, example, scene
 from wizard.config import Config, VercelProject
 from wizard.engine.plan import Ask
 from wizard.phases.apps.parity import RoutesStep
-from wizard.phases.apps.redirects import RedirectsStep, without_trial
-from wizard.phases.apps.trial import TrialOver
+from wizard.phases.apps.redirects import RedirectsStep
+from wizard.phases.apps.trial import TrialRecord, put_on, take_off
 from wizard.phases.prepare.vercel_records import VercelRecord
 from wizard.vercel import json as vercel_json
 from wizard.vercel.caddy import traefik
@@ -136,10 +136,14 @@ async def test_the_temporary_name_leaves_the_rules_when_it_is_over(tmp_path: Pat
         assert (await found.drive(step)).done
         files = found.host("frontend").state.files
         assert ".sslip.io" in files[file_path("web")].content.decode()
-        ctx = found.bench.context("settle.web.zero_downtime")
-        ctx.saved.save("trial_over", TrialOver("web.sslip.io", 1.0))
-        await without_trial(ctx, config.app("web"))
+        app, ctx = config.app("web"), found.bench.context("settle.web.zero_downtime")
+        made = ctx.saved.load("trial", TrialRecord, step="apps.web.trial")
+        assert made is not None
+        await take_off(ctx, app, "trial_over")
         assert ".sslip.io" not in files[file_path("web")].content.decode()
+        assert (await step.verify(found.bench.context(step.id)))[0].ok
+        await put_on(ctx, app, made.host)
+        assert ".sslip.io" in files[file_path("web")].content.decode()
         assert (await step.verify(found.bench.context(step.id)))[0].ok
 
 

@@ -73,12 +73,14 @@ def judge(found: Inventory, app: App) -> tuple[Finding, ...]:
     """Every finding, the gravest first."""
     from wizard.vercel import judge_code as vercel_judge_code
     from wizard.vercel import judge_project as vercel_judge_project
+    from wizard.vercel import judge_uses as vercel_judge_uses
     from wizard.vercel import judge_values as vercel_judge_values
 
     judges: tuple[Judge, ...] = (
         *vercel_judge_project.JUDGES,
         *vercel_judge_values.JUDGES,
         *vercel_judge_code.JUDGES,
+        *vercel_judge_uses.JUDGES,
     )
     every = [finding for one in judges for finding in one(found, app)]
     return tuple(sorted(every, key=lambda finding: (ORDER.index(finding.severity), finding.key)))

@@ -16,6 +16,7 @@ from wizard.clients.vercel.models import (
     Variable,
     ZoneRecord,
 )
+from wizard.vercel.code import Place
 from wizard.vercel.json import VercelJson
 
 
@@ -29,7 +30,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What the branch says. `packages` are those of Vercel's that the application imports.
+    """What the branch says. `packages` are those of Vercel's that its package.json names.
 
     `functions` are files under api/; `middleware` is the file's path, "" without one. `known` is False when
     the repository could not be read.
@@ -40,8 +41,10 @@ class Repository:
     functions: tuple[str, ...] = ()
     middleware: str = ""
     packages: tuple[str, ...] = ()
-    mentions: tuple[str, ...] = ()
-    """Files of settings that name an address of vercel.app."""
+    code: tuple[Place, ...] = ()
+    """What its source code reads, imports and names of Vercel's; `read` of `of` files were searched."""
+    read: int = 0
+    of: int = 0
     next_config: tuple[str, ...] = ()
     """What next.config says that Vercel does for it: redirects, rewrites, headers, images, standalone."""
 

@@ -24,16 +24,6 @@ SERVED = (
     "solidstart",
 )
 """Frameworks that bring a server of their own, in which their functions run anywhere."""
-_PACKAGES = {
-    "@vercel/analytics": "its script answers 404 there: take it out",
-    "@vercel/speed-insights": "its script answers 404 there: take it out",
-    "@vercel/blob": "it needs a Blob store of Vercel's: use S3 instead",
-    "@vercel/edge-config": "it needs an Edge Config of Vercel's: use a file or a database",
-    "@vercel/kv": "it needs a store that is billed through Vercel: use its vendor's client",
-    "@vercel/postgres": "it needs a store that is billed through Vercel: use its vendor's client",
-    "@vercel/functions": "waitUntil, geolocation and ipAddress do nothing there",
-    "@vercel/og": "it needs Node and its fonts in the image",
-}
 
 
 def dashboard(found: Inventory) -> tuple[PathRule, ...]:
@@ -58,10 +48,6 @@ def files(found: Inventory, app: App) -> Iterator[Finding]:
     if not found.repository.known:
         how = "look for vercel.json, middleware and functions yourself"
         yield low("repository", f"{app.repository} could not be read", Fate.NEEDS_YOU, how)
-    if found.repository.mentions:
-        what = f"files that name an address of vercel.app: {', '.join(found.repository.mentions)}"
-        how = "that address dies with the project: change it, and search the code, of which only files of "
-        yield medium("code.vercel_app", what, Fate.NEEDS_YOU, f"{how}settings were read")
     yield from _next(found)
     if file is None:
         return
@@ -151,10 +137,4 @@ def functions(found: Inventory, app: App) -> Iterator[Finding]:
         yield low("regions", f"regions {', '.join(project.regions)}", Fate.LOST, "there is one place")
 
 
-def packages(found: Inventory, app: App) -> Iterator[Finding]:
-    for name in found.repository.packages:
-        how = _PACKAGES.get(name, "see what it does away from Vercel")
-        yield medium(f"package.{name}", f"the application imports {name}", Fate.NEEDS_YOU, how)
-
-
-JUDGES: tuple[Judge, ...] = (files, crons, functions, packages)
+JUDGES: tuple[Judge, ...] = (files, crons, functions)

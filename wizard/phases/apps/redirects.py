@@ -15,8 +15,8 @@ from wizard.engine.check import Check, check
 from wizard.engine.plan import NOTHING, Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps.panel import app_record
-from wizard.phases.apps.trial import TrialRecord, trial_over
-from wizard.phases.cutover.certificate_panel import calls
+from wizard.phases.apps.trial import TrialRecord
+from wizard.phases.cutover.certificate_panel import calls, domains_of
 from wizard.phases.hosts import new_host
 from wizard.phases.prepare.vercel_records import vercel_record
 from wizard.vercel.rules import ProxyRule
@@ -64,9 +64,10 @@ def rules_of(ctx: Context, app: App) -> tuple[ProxyRule, ...]:
 
 
 async def served(ctx: Context, app: App) -> Served:
-    """How the proxy reaches the app, and by which names: the trial's too, while it lasts."""
+    """How the proxy reaches the app, and by which names: the temporary one too, while the panel has it."""
     trial = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
-    tried = (trial.host,) if trial and not trial_over(ctx, app) and trial.host not in app.domains else ()
+    there = trial is not None and any(view.host == trial.host for view in await domains_of(ctx, app))
+    tried = (trial.host,) if trial and there and trial.host not in app.domains else ()
     return Served(app.name, await _address(ctx, app), app.domains, tried)
 
 
@@ -83,8 +84,8 @@ async def _address(ctx: Context, app: App) -> str:
     return f"http://{others[0] if others and usual not in names else usual}:{app.port}"
 
 
-async def without_trial(ctx: Context, app: App) -> None:
-    """Write the file anew once the trial is noted as over. Nothing happens where there is none of ours."""
+async def follow_trial(ctx: Context, app: App) -> None:
+    """Write the file anew when the temporary name came or went. Nothing happens where none is ours."""
     made = ctx.saved.load("rules", RulesRecord, step=f"apps.{app.name}.redirects")
     if made is None:
         return

@@ -46,18 +46,22 @@ def trial_over(ctx: Context, app: App) -> TrialOver | None:
 async def take_off(ctx: Context, app: App, record: str) -> None:
     """Take the name that we made off the panel, once it is noted as `record` of the step."""
     made = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
-    if made is None or all(view.host != made.host for view in await panels.domains_of(ctx, app)):
+    if made is None:
+        return
+    if all(view.host != made.host for view in await panels.domains_of(ctx, app)):
+        # Cut off after the name went: the rules may still serve it.
+        await _followed(ctx, app)
         return
     ctx.saved.save(record, TrialOver(made.host, ctx.now()))
-    await _forgotten(ctx, app)
     await panels.unserve(ctx, app, made.host)
+    await _followed(ctx, app)
 
 
-async def _forgotten(ctx: Context, app: App) -> None:
-    """Rules of our own in the proxy no longer serve the name."""
-    from wizard.phases.apps.redirects import without_trial
+async def _followed(ctx: Context, app: App) -> None:
+    """Rules of our own in the proxy serve the name while the panel does."""
+    from wizard.phases.apps.redirects import follow_trial
 
-    await without_trial(ctx, app)
+    await follow_trial(ctx, app)
 
 
 async def put_on(ctx: Context, app: App, host: str) -> None:
@@ -71,6 +75,7 @@ async def put_on(ctx: Context, app: App, host: str) -> None:
     client = await calls(ctx, app.server)
     wish = {"host": host, "path": "/", "port": app.port, "https": False, "certificateType": "none"}
     await client.post("domain.create", {**wish, **owner})
+    await _followed(ctx, app)
 
 
 class TrialStep(Step[tuple[DomainView, ...]]):

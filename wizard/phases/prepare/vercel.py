@@ -203,8 +203,9 @@ def _hold(one: Look, answers: Mapping[str, str]) -> Ask | Failed | None:
         if answer is None:
             return Ask(_question(one, finding))
         if answer == STOP:
-            ways = (finding.how, "Answer otherwise: run prepare.vercel again.")
-            return Failed(f"{finding.what}: you said to stop here", ways)
+            ways = (finding.how, "Run prepare.vercel again: it looks again, and asks if this still stands.")
+            why = f"{finding.what}: you said to stop here"
+            return Failed(why, ways, answer=question_id(one.wanted, finding))
     return None
 
 

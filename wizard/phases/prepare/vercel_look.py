@@ -14,11 +14,10 @@ from wizard.clock import moment_text
 from wizard.engine.step import Context
 from wizard.errors import UnreachableError, VendorError, WizardError
 from wizard.phases.apps.variables import given
+from wizard.phases.prepare.vercel_code import search
 from wizard.vercel.inventory import Inventory, Repository, Unseen
-from wizard.vercel.judge_values import VERCEL_NAME
 
 if TYPE_CHECKING:
-    from wizard.clients.git import GitClient
     from wizard.clients.vercel import VercelClient
     from wizard.clients.vercel.models import DomainConfig, Project, User
     from wizard.config import App, VercelProject
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _MONTH = 30 * 86_400.0
 _MIDDLEWARE = ("middleware.ts", "middleware.js", "proxy.ts", "proxy.js")
-_SETTINGS = re.compile(
-    r"(next|svelte|nuxt|astro|vite|remix|gatsby|quasar)[.-]config\.[cm]?[jt]s"
-    r"|\.env(\.[\w.-]+)?|netlify\.toml|(src/|app/|lib/)?(config|constants|site|env)\.[cm]?[jt]s(on)?"
-)
-_MOST_SETTINGS = 12
 _NEXT_WORDS = ("standalone", "redirects", "rewrites", "headers", "images", "basePath", "cacheHandler")
 _CODE = (".ts", ".js", ".mjs", ".py", ".go", ".rb")
 
@@ -174,7 +168,8 @@ async def _repository(ctx: Context, app: App, project: Project, notes: _Notes) -
         notes.unseen.append(Unseen("repository", error.what))
         return Repository()
     inside = [path.removeprefix(f"{root}/") for path in tree.files if not root or path.startswith(f"{root}/")]
-    settings = await _settings(client, app, root, inside, notes)
+    searched = await search(client, app, root, inside)
+    notes.unseen += [Unseen(path, why) for path, why in searched.troubles]
     middleware = [path for path in inside if path.removeprefix("src/") in _MIDDLEWARE]
     return Repository(
         known=True,
@@ -182,25 +177,11 @@ async def _repository(ctx: Context, app: App, project: Project, notes: _Notes) -
         functions=tuple(path for path in inside if path.startswith("api/") and path.endswith(_CODE)),
         middleware=middleware[0] if middleware else "",
         packages=_packages(package or "{}"),
-        mentions=tuple(path for path, text in settings.items() if VERCEL_NAME.search(text)),
-        next_config=_next_config(settings),
+        code=searched.places,
+        read=searched.read,
+        of=searched.of,
+        next_config=_next_config(searched.settings),
     )
-
-
-async def _settings(
-    client: GitClient, app: App, root: str, inside: list[str], notes: _Notes
-) -> dict[str, str]:
-    """Text of the files of settings at the project's root, by path; the rest of the code is not read."""
-    names = [path for path in inside if _SETTINGS.fullmatch(path)]
-    found: dict[str, str] = {}
-    for path in names[:_MOST_SETTINGS]:
-        try:
-            found[path] = await client.read_file(app.repository, posixpath.join(root, path), app.branch) or ""
-        except UnreachableError:
-            raise
-        except VendorError as error:
-            notes.unseen.append(Unseen(path, error.what))
-    return found
 
 
 def _next_config(settings: Mapping[str, str]) -> tuple[str, ...]:
