@@ -21,6 +21,7 @@ from wizard.rehearsal.panels import http as panels_http
 from wizard.rehearsal.panels.http import Reply
 from wizard.rehearsal.panels.standin import Panel
 
+pytestmark = pytest.mark.slow
 BASE = "http://panel.test/api"
 PHASES = ("apps", "data", "cutover", "settle")
 

@@ -27,7 +27,7 @@ from wizard.phases.jobs import run_job
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 class Cable:

@@ -12,6 +12,7 @@ import pytest
 from tests.real.terminal import POLL, STUBBORN, Terminal, command, opened
 from wizard import configfile, phases
 
+pytestmark = pytest.mark.slow
 SPEED = ("--speed", "600")
 STEPS = len(phases.steps(configfile.example()))
 END = f"All {STEPS} steps are done and proven."
