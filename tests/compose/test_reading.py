@@ -17,7 +17,7 @@ from wizard.compose.review import review
     ("services: 1", "not a mapping", 1),
     ("services:\n  web:", "not a mapping", 2),
     ("services:\n\tweb: 1", "Line 2", 2),
-    ("services:\n  a: {image: x}\n---\nb: 1", "Line 3", 3),
+    ("services:\n  a: {image: x}\n---\n- b", "not a compose file", 4),
     ("services: \0", "not valid YAML", 0),
     ("a: " + "[" * 5000, "not valid YAML", 1),
 ])  # fmt: skip
@@ -34,7 +34,7 @@ def test_a_key_that_stands_twice_is_said() -> None:
 
 
 def test_a_value_that_compose_refuses_is_said() -> None:
-    assert of(Rule.INTERPOLATION, "web: {image: 'a:1', command: 'echo $(date)'}")
+    assert of(Rule.INTERPOLATION, "web: {image: 'a:1', command: 'echo ${1}'}")
 
 
 def test_yaml_of_the_old_kind_means_what_compose_reads() -> None:

@@ -364,3 +364,48 @@ def test_extended_files_are_read_where_they_are_there() -> None:
     assert not of(Rule.NO_RESTART, body, setting)
     assert not of(Rule.NO_MEMORY_LIMIT, body, setting)
     assert of(Rule.NO_HEALTH_CHECK, body, setting)
+
+
+def test_of_an_address_only_the_password_moves() -> None:
+    body = """
+        web:
+          image: a:1
+          environment:
+            DATABASE_URL: postgres://u:p4ss@${HOST:-db}:5432/x
+            CACHE_URL: "redis://:other@cache/0"
+    """
+    made = prepare("services:\n" + indented(body))
+    assert "DATABASE_URL: postgres://u:${DATABASE_PASSWORD}@${HOST:-db}:5432/x" in made.text
+    assert 'CACHE_URL: "redis://:${CACHE_PASSWORD}@cache/0"' in made.text
+    assert dict(made.values) == {"DATABASE_PASSWORD": "p4ss", "CACHE_PASSWORD": "other"}
+
+
+def test_one_secret_by_itself_and_in_an_address_has_one_name() -> None:
+    body = """
+        web: {image: 'a:1', environment: ['URL=postgres://u:p4ss@db/x']}
+        db: {image: 'a:1', environment: {POSTGRES_PASSWORD: p4ss}}
+    """
+    made = prepare("services:\n" + indented(body))
+    assert "URL=postgres://u:${POSTGRES_PASSWORD}@db/x" in made.text
+    assert dict(made.values) == {"POSTGRES_PASSWORD": "p4ss"}
+
+
+@pytest.mark.parametrize("value", [
+    "a=postgres://u:one@db/x b=postgres://u:two@db/x",
+    "${URL:-postgres://u:p4ss@$DB/x}",
+])  # fmt: skip
+def test_an_address_that_is_not_plain_is_left_to_a_person(value: str) -> None:
+    (found,) = of(Rule.SECRET_IN_FILE, f"web: {{image: 'a:1', environment: {{URL: '{value}'}}}}")
+    assert not found.edits
+
+
+def test_a_secret_never_takes_a_name_that_the_file_uses_for_something_else() -> None:
+    body = """
+        web: {image: 'a:1', environment: {DB_PASSWORD: hunter2, sonar.jdbc.password: hunter3}}
+        job: {image: 'a:1', environment: {PASSWORD: '${DB_PASSWORD}'}}
+        old: {image: 'a:1', environment: {A_TOKEN: '${TOKEN:-first}', B_TOKEN: '${TOKEN:-second}'}}
+    """
+    made = prepare("services:\n" + indented(body))
+    assert 'DB_PASSWORD: "${WEB_DB_PASSWORD}"' in made.text
+    assert 'sonar.jdbc.password: "${SONAR_JDBC_PASSWORD}"' in made.text
+    assert "A_TOKEN: '${TOKEN}', B_TOKEN: '${TOKEN:-second}'" in made.text

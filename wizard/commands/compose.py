@@ -140,7 +140,8 @@ def _print_group(listed: list[Finding]) -> None:
     say(f"{first.severity.value.upper().replace('-', ' ')}  {first.rule}  [{how}]")
     for finding in listed:
         names = ", ".join(finding.services) or "the stack"
-        _say_wrapped(f"{names}: {finding.what}", f"  line {finding.line:<5} ", " " * 13)
+        place = f"{finding.file} line" if finding.file else "line"
+        _say_wrapped(f"{names}: {finding.what}", f"  {place} {finding.line:<5} ", " " * 13)
     _say_wrapped(first.why, "  ", "  ")
     _say_wrapped(first.advice, "  -> ", "     ")
     say()

@@ -22,7 +22,7 @@ from wizard.errors import UsageError
 _Plain: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
-_RESET = "!reset"
+RESET = "!reset"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -65,7 +65,13 @@ class Document:
     """`text` is the file as it is. Positions count characters from its start."""
 
     text: str
-    root: MappingNode
+    roots: tuple[MappingNode, ...]
+    """Of the YAML documents in it: compose lays each over those before it."""
+
+    @cached_property
+    def root(self) -> MappingNode:
+        """What they say together at the top and in its sections."""
+        return joined(self.roots)
 
     @cached_property
     def base(self) -> int:
@@ -144,7 +150,7 @@ def parse(text: str) -> Document:
     """Raises ComposeError with the line for what is no YAML or no mapping. The nodes are never changed."""
     try:
         with uncollected():
-            root = _compose(text.removeprefix(_BYTE_ORDER_MARK))
+            roots = _compose(text.removeprefix(_BYTE_ORDER_MARK))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -158,11 +164,36 @@ def parse(text: str) -> Document:
         raise ComposeError(
             "The file is not valid YAML", _first_line(error), "Check that it is a text file in UTF-8."
         ) from error
-    if root is None:
+    if not roots:
         raise ComposeError("The file is empty", next="Give a compose file, with `services`.", line=1)
-    if not isinstance(root, MappingNode):
-        raise ComposeError("The file is not a compose file", "its top level is not a mapping", line=1)
-    return Document(text, root)
+    for root in roots:
+        if not isinstance(root, MappingNode):
+            raise ComposeError(
+                "The file is not a compose file", "its top level is not a mapping", line=line_of(root)
+            )
+    return Document(text, tuple(root for root in roots if isinstance(root, MappingNode)))
+
+
+def joined(roots: tuple[MappingNode, ...]) -> MappingNode:
+    """One mapping of several, the last one first; mappings at one key are joined likewise."""
+    if len(roots) == 1:
+        return roots[0]
+    found: dict[str, tuple[Node, list[Node]]] = {}
+    for root in reversed(roots):
+        for entry in entries(root):
+            found.setdefault(entry.key, (entry.key_node, []))[1].append(entry.value)
+    pairs = [(key, _one(values)) for key, values in found.values()]
+    first = roots[0]
+    return MappingNode(first.tag, pairs, first.start_mark, first.end_mark, flow_style=first.flow_style)
+
+
+def _one(values: list[Node]) -> Node:
+    sections = [value for value in values if isinstance(value, MappingNode)]
+    if len(sections) < 2:
+        return values[0]
+    first = sections[-1]
+    pairs = [pair for section in sections for pair in section.value]
+    return MappingNode(first.tag, pairs, first.start_mark, first.end_mark, flow_style=first.flow_style)
 
 
 class _Loader(_Plain):  # type: ignore[misc]
@@ -190,13 +221,13 @@ class _Loose(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _compose(text: str) -> Node | None:
+def _compose(text: str) -> list[Node]:
     try:
-        return yaml.compose(text, Loader=_Loader)
+        return list(yaml.compose_all(text, Loader=_Loader))
     except yaml.composer.ComposerError as error:
         if "duplicate anchor" not in (error.context or ""):
             raise
-    return yaml.compose(text, Loader=_Loose)
+    return list(yaml.compose_all(text, Loader=_Loose))
 
 
 def _first_line(error: Exception) -> str:
@@ -244,7 +275,7 @@ def parts_of(node: Node, visited: dict[int, Node] | None = None) -> dict[int, No
 def get(node: Node | None, key: str) -> Entry | None:
     """The entry of that key; None without one, and for one that is taken back by `!reset`."""
     found = _find(node, key, None)
-    return None if found is not None and found.value.tag == _RESET else found
+    return None if found is not None and found.value.tag == RESET else found
 
 
 def _find(node: Node | None, key: str, visited: set[int] | None) -> Entry | None:
@@ -267,7 +298,7 @@ def _find(node: Node | None, key: str, visited: set[int] | None) -> Entry | None
 
 def scalar(node: Node | None) -> str | None:
     """A scalar's text; None for null and for anything else."""
-    if isinstance(node, ScalarNode) and node.tag not in (_NULL, _RESET):
+    if isinstance(node, ScalarNode) and node.tag not in (_NULL, RESET):
         return str(node.value)
     return None
 

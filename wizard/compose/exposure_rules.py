@@ -10,6 +10,7 @@ from yaml.nodes import SequenceNode
 from wizard.compose import edits
 from wizard.compose.document import get, scalar, scalars, strings
 from wizard.compose.finding import Edit, Finding, Rule, Severity
+from wizard.compose.interpolation import InterpolationError
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Service, Shared, Stack
 from wizard.compose.syntax import MountKind, Port, Variable, resolved
@@ -26,6 +27,7 @@ _POINTER = re.compile(
     re.I,
 )
 PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@${}]*:(?P<password>[^/\s@${}]+)@")
+_AN_ADDRESS = re.compile(r"_?(?:URL|URI|DSN|ADDRESS|CONNECTION(?:_STRING)?)$", re.I)
 _DEFAULT = re.compile(r"\$\{(?P<name>\w+):?-(?P<default>[^${}]+)\}")
 _PLAIN = re.compile(
     r"^(?:true|false|yes|no|on|off|none|null|disabled|enabled|optional|required|\d{1,5}[smhd]?|/.*|\[.*|\{.*)?$",
@@ -115,8 +117,9 @@ def _ports(
 
 def secrets_in_file(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Literal secrets, and secrets as defaults. The value itself is never repeated."""
-    names: dict[str, str] = {}
-    for variable, services in _variables(stack):
+    names = _Names(stack)
+    # What stands in an address as well as by itself is one secret, under the name that it has by itself.
+    for variable, services in sorted(_variables(stack), key=lambda pair: "://" in (pair[0].value or "")):
         how = _how_secret(variable)
         if how:
             changes, values = _reference(stack, variable, services[0], names)
@@ -154,29 +157,81 @@ def _how_secret(variable: Variable) -> str:
     return ""
 
 
+class _Names:
+    """Variables for the panel's environment: a name holds one value, and none that the file uses otherwise."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.held: dict[str, str] = {}
+        self.used = {
+            variable.name
+            for _, variables in stack.interpolated
+            if not isinstance(variables, InterpolationError)
+            for variable in variables
+        }
+        self.used |= {v.name for service in stack.services for v in service.environment if v.value is None}
+
+    def take(self, name: str, value: str, service: str) -> str:
+        """A name for `value` that begins with `name`, or with the service's if that one is taken."""
+        words = re.sub(r"\W+", "_", name.upper() if re.search(r"\W", name) else name)
+        words = words if re.match(r"[A-Za-z_]", words) else f"_{words}"
+        own = re.sub(r"\W+", "_", f"{service}_{words}").upper()
+        names = (words, own, *(f"{own}_{number}" for number in range(2, 1000)))
+        found = next(one for one in names if self.held.get(one) == value or self._free(one))
+        self.held[found] = value
+        return found
+
+    def of(self, value: str) -> str | None:
+        """The name that holds this value already."""
+        return next((name for name, held in self.held.items() if held == value), None)
+
+    def _free(self, name: str) -> bool:
+        return name not in self.held and name not in self.used
+
+    def hold(self, name: str, default: str) -> bool:
+        """Whether `name`, which falls back to `default`, may be set to it: another default would go unread."""
+        return self.held.setdefault(name, default) == default
+
+
 def _reference(
-    stack: Stack, variable: Variable, service: Service, names: dict[str, str]
+    stack: Stack, variable: Variable, service: Service, names: _Names
 ) -> tuple[tuple[Edit, ...], tuple[tuple[str, str], ...]]:
     """The edit that refers to the panel's environment instead, and the value that it takes out."""
     node, value = variable.node, variable.value or ""
-    if PASSWORD_IN_ADDRESS.search(value):
+    told = _moved(variable.name, value, service.name, names)
+    if told is None:
         return (), ()
-    default = _DEFAULT.search(value)
-    secret = default["default"] if default else value
-    name = default["name"] if default else _free_name(variable.name, service.name, secret, names)
-    names.setdefault(name, secret)
-    wanted = value.replace(default[0], f"${{{name}}}") if default else f"${{{name}}}"
+    wanted, name, secret = told
     listed = scalar(node) != value
     text = f"{variable.name}={wanted}" if listed else wanted
     changes = edits.replace(stack.document, node, text, secret=True)
     return changes, (((name, secret),) if changes else ())
 
 
-def _free_name(name: str, service: str, secret: str, names: dict[str, str]) -> str:
-    """Two services may give one name two values: then the service's name comes before it."""
-    if names.get(name, secret) == secret:
-        return name
-    return re.sub(r"\W+", "_", f"{service}_{name}").upper()
+def _moved(variable: str, value: str, service: str, names: _Names) -> tuple[str, str, str] | None:
+    """The value that refers to a variable instead, that variable, and what it must hold; None if by hand."""
+    address = PASSWORD_IN_ADDRESS.search(value)
+    default = _default_of(value, address)
+    if default:
+        name, secret = default["name"], default["default"]
+        return (value.replace(default[0], f"${{{name}}}"), name, secret) if names.hold(name, secret) else None
+    if address is None:
+        name = names.take(variable, value, service)
+        return f"${{{name}}}", name, value
+    start, end = address.span("password")
+    inside_a_variable = value[:start].count("${") > value[:start].count("}")
+    if inside_a_variable or len(PASSWORD_IN_ADDRESS.findall(value)) > 1:
+        return None
+    name = names.of(address["password"])
+    name = name or names.take(f"{_AN_ADDRESS.sub('', variable)}_PASSWORD", address["password"], service)
+    return f"{value[:start]}${{{name}}}{value[end:]}", name, address["password"]
+
+
+def _default_of(value: str, address: re.Match[str] | None) -> re.Match[str] | None:
+    """The default that is the secret, or holds the address with it."""
+    if address is None:
+        return _DEFAULT.search(value)
+    start, end = address.span()
+    return next((one for one in _DEFAULT.finditer(value) if one.start() < start and end <= one.end()), None)
 
 
 def host_power(stack: Stack, setting: Setting) -> Iterator[Finding]:

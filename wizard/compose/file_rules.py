@@ -11,8 +11,9 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 from wizard.compose import edits
 from wizard.compose.document import duplicates, entries, get, items, line_of, scalar, strings, value_of
 from wizard.compose.finding import Edit, Finding, Rule, Severity
+from wizard.compose.parts import defined, included, parts
 from wizard.compose.setting import Setting
-from wizard.compose.stack import Service, Shared, Stack, included
+from wizard.compose.stack import Service, Shared, Stack
 from wizard.compose.syntax import MountKind, resolved
 
 _OVERRIDE = re.compile(r"^(?:docker-)?compose\.override\.ya?ml$")
@@ -87,13 +88,7 @@ def secret_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
 
 def other_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """`include` and `extends` from files: reviewed where they are, not here."""
-    found = get(stack.document.root, "include")
-    if found is not None:
-        yield Finding(
-            Rule.OTHER_FILE, Severity.ADVICE, "", found.line, f"include: {', '.join(included(stack.document))}",
-            "Part of the stack stands in another file, which this review does not change.",
-            "Review that file too; it must be in the repository.",
-        )  # fmt: skip
+    yield from _included(stack, setting)
     for shared in stack.shared("extends"):
         file = value_of(shared.value, "file")
         if file is None:
@@ -116,12 +111,49 @@ def other_files(stack: Stack, setting: Setting) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _included(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    found = get(stack.document.root, "include")
+    if found is None:
+        return
+    whole = parts(stack, setting)
+    if paths := [path for one in included(stack.document) for path in one.paths]:
+        yield Finding(
+            Rule.OTHER_FILE, Severity.ADVICE, "", found.line, f"include: {', '.join(paths)}",
+            "Part of the stack stands in other files. Compose reads them from the clone; the panel does not, so that it "
+            "can give a domain only to a service of this file."
+            + (f" Not there to be reviewed: {', '.join(whole.unread)}." if whole.unread else ""),
+            "Keep them in the repository, and keep services that visitors reach in this file.",
+        )  # fmt: skip
+    for path in whole.unread:
+        if path in setting.missing:
+            yield _no_part(found.line, path, "The included file is not there.", "Name one that is.")
+    for path in whole.circles:
+        yield _no_part(
+            found.line, path, "The file includes itself, by itself or through others.", "Take one out."
+        )
+    for path, error in whole.broken:
+        why = ": ".join(part for part in (error.what, error.why) if part)
+        yield _no_part(found.line, path, f"The included file cannot be read: {why}.", "Mend that file.")
+    others = {pair for part in whole.found for pair in defined(part.stack)}
+    for kind, name in sorted(others & defined(stack)):
+        # Compose lets two files define the same thing in the same words, but services never.
+        if kind == "service":
+            yield _no_part(
+                found.line, name, "An included file has a service of this name too.", "Rename or remove one."
+            )
+
+
+def _no_part(line: int, what: str, why: str, advice: str) -> Finding:
+    return Finding(
+        Rule.REFUSED, Severity.MUST_FIX, "", line, what, f"{why} Compose refuses the whole file.", advice
+    )
+
+
 def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Services, volumes, networks, secrets and configs that are used and not defined: compose refuses the file."""
-    if stack.in_parts:
+    if setting.incomplete:
         return
-    services = {service.name for service in stack.services}
-    defined = {kind: _defined(stack, f"{kind}s") for kind in ("volume", "network", "secret", "config")}
+    there = defined(stack) | setting.elsewhere
     seen: dict[tuple[str, str], list[tuple[Service, int]]] = {}
     for service in stack.services:
         wanted = [
@@ -139,8 +171,7 @@ def undefined_names(stack: Stack, setting: Setting) -> Iterator[Finding]:
             if mount.kind is MountKind.VOLUME and mount.source
         ]
         for kind, name, key in wanted:
-            known = services if kind == "service" else defined[kind]
-            if name not in known and "$" not in name and (kind, name) != ("network", "default"):
+            if (kind, name) not in there and "$" not in name and (kind, name) != ("network", "default"):
                 seen.setdefault((kind, name), []).append((service, service.line_of(key)))
     for (kind, name), users in seen.items():
         yield Finding(
@@ -159,7 +190,7 @@ def imageless(stack: Stack, setting: Setting) -> Iterator[Finding]:
         for service in stack.services
         if not (service.get("image") or service.get("build") or service.get("provider") or service.unread)
     ]
-    if found and not stack.in_parts:
+    if found and not setting.incomplete:
         yield Finding(
             Rule.NO_IMAGE, Severity.MUST_FIX, found[0].name, found[0].line, "neither `image` nor `build`",
             "Compose refuses a service that has neither. A file that is laid over another one cannot be deployed by "
@@ -185,12 +216,19 @@ def _names(service: Service, key: str) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def _defined(stack: Stack, section: str) -> set[str]:
-    return {entry.key for entry in entries(stack.document.section(section))}
+def several_documents(stack: Stack, setting: Setting) -> Iterator[Finding]:
+    roots = stack.document.roots
+    if len(roots) > 1:
+        yield Finding(
+            Rule.SEVERAL_DOCUMENTS, Severity.MUST_FIX, "", line_of(roots[1]), f"{len(roots)} YAML documents",
+            "Compose lays each document after a `---` over those before it, and so does this review. The panel reads a "
+            "file of one document only: it cannot add its domains, and the deployment fails.",
+            "Make it one: `docker compose config --no-interpolate` prints what they say together.",
+        )  # fmt: skip
 
 
 def duplicate_keys(stack: Stack, setting: Setting) -> Iterator[Finding]:
-    for key, first in duplicates(stack.document.root):
+    for key, first in (found for root in stack.document.roots for found in duplicates(root)):
         yield Finding(
             Rule.DUPLICATE_KEY, Severity.MUST_FIX, "", line_of(key), f"{key.value} (also on line {first})",
             "A key stands twice in one mapping: compose refuses the file.",

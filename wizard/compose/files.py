@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import Path
 
 from yaml.nodes import MappingNode
 
 from wizard.compose.document import ComposeError, entries, get, parse, value_of
+from wizard.compose.parts import included
 from wizard.compose.setting import Setting
-from wizard.compose.stack import included, read
+from wizard.compose.stack import read
 
-_LARGEST = 1_000_000
+_LARGEST = 20_000_000
+"""Compose has no such limit; what is larger was not written as a compose file."""
 _MOST_FILES = 200
+_ELSEWHERE = re.compile(r"\$|^~|://|^git@|^oci:")
 _COMPOSE = ("docker-compose", "compose")
 
 
@@ -51,6 +55,7 @@ def setting_of(
             if other.name != path.name and other.name.startswith(_COMPOSE)
         )
     )
+    files, missing = _files(folder, read_file(path))
     root = next((up for up in path.absolute().parents if (up / ".git").exists()), None)
     place = folder.relative_to(root).as_posix() if root else None
     return Setting(
@@ -60,17 +65,22 @@ def setting_of(
         variables,
         project,
         public,
-        _files(folder, read_file(path)),
+        files,
+        missing,
     )
 
 
-def _files(folder: Path, text: str) -> dict[str, str]:
-    """Extended and included files, and Dockerfiles, as far as they are there."""
+def _files(folder: Path, text: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Extended and included files, and Dockerfiles, as far as they are there, and those that are not."""
     found: dict[str, str] = {}
+    missing: set[str] = set()
     waiting = list(referred(text))
     while waiting and len(found) < _MOST_FILES:
         name = posixpath.normpath(waiting.pop(0))
-        if name in found or not (folder / name).is_file():
+        if name in found or name in missing:
+            continue
+        if not (folder / name).is_file():
+            missing.add(name)
             continue
         try:
             found[name] = read_file(folder / name)
@@ -79,7 +89,7 @@ def _files(folder: Path, text: str) -> dict[str, str]:
         if name.endswith((".yml", ".yaml")):
             base = posixpath.dirname(name)
             waiting += [posixpath.join(base, other) for other in referred(found[name])]
-    return found
+    return found, frozenset(missing)
 
 
 def referred(text: str) -> tuple[str, ...]:
@@ -89,7 +99,7 @@ def referred(text: str) -> tuple[str, ...]:
         stack = read(text)
     except ComposeError:
         return ()
-    found = list(included(document))
+    found = [path for one in included(document) for path in one.paths]
     for service in stack.services:
         for entry in entries(service.node):
             if entry.key == "extends" and isinstance(entry.value, MappingNode):
@@ -103,4 +113,4 @@ def referred(text: str) -> tuple[str, ...]:
             and not get(service.node, "dockerfile_inline")
         ):
             found.append(posixpath.join(context, service.dockerfile))
-    return tuple(dict.fromkeys(path for path in found if "$" not in path and not path.startswith("~")))
+    return tuple(dict.fromkeys(path for path in found if not _ELSEWHERE.search(path)))

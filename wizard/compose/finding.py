@@ -48,6 +48,8 @@ class Rule(StrEnum):
     UNDEFINED = "undefined"
     NO_IMAGE = "no-image"
     DUPLICATE_KEY = "duplicate-key"
+    SEVERAL_DOCUMENTS = "several-documents"
+    REFUSED = "refused"
     INTERPOLATION = "interpolation"
     VARIABLES = "variables"
     NO_HEALTH_CHECK = "no-health-check"
@@ -99,11 +101,13 @@ class Finding:
     values: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     number: int = 1
     """Tells apart those of one rule on one line."""
+    file: str = ""
+    """The included file that it speaks of, from the reviewed one's folder; "" for that one itself."""
 
     @property
     def id(self) -> str:
         """Stable as long as the file is: accepted and declined findings are kept by it."""
-        place = f"{self.rule}:{self.service or '-'}:{self.line}"
+        place = f"{self.rule}:{self.service or '-'}:{f'{self.file}:' if self.file else ''}{self.line}"
         return place if self.number == 1 else f"{place}:{self.number}"
 
     @property

@@ -84,18 +84,20 @@ def _parts(text: str) -> Iterator[str | _Use]:
             yield _Use(Variable(name[0]), "", "")
             position = name.end()
         else:
-            raise InterpolationError(f"{text[dollar : dollar + 12]!r}: a single $ must be written $$")
+            # Compose takes a dollar that begins no variable for what it is.
+            yield "$"
+            position = dollar + 1
     yield text[position:]
 
 
 def _braced(inside: str) -> _Use:
     name = _NAME.match(inside)
     if name is None:
-        raise InterpolationError(f"${{{inside}}} names no variable")
+        raise InterpolationError(f"${{{inside[:1]}… names no variable")
     rest = inside[name.end() :]
     operator = re.match(r":?[-?+]|$", rest)
     if operator is None:
-        raise InterpolationError(f"${{{inside}}} is not a form that compose knows")
+        raise InterpolationError(f"${{{name[0]}… is not a form that compose knows")
     argument = rest[operator.end() :]
     sign = operator[0][-1:]
     return _Use(
@@ -127,4 +129,5 @@ def _closing(text: str, dollar: int) -> int:
             if depth == 0:
                 return position
         position += 1
-    raise InterpolationError(f"{text[dollar : dollar + 20]!r} is not closed")
+    name = _NAME.match(text, dollar + 2)
+    raise InterpolationError(f"${{{name[0] if name else ''}… is not closed")

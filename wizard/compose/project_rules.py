@@ -25,7 +25,7 @@ def project_name(stack: Stack, setting: Setting) -> Iterator[Finding]:
             "The panel names the project itself (`-p`), so this name is ignored: networks and volumes without a name "
             "of their own get another prefix than today.",
             "Remove it, and give volumes that hold data their full name.",
-            edits.remove_entry(stack.document, found),
+            edits.remove_entry(stack.document, found) if stack.services else (),
         )  # fmt: skip
 
 
@@ -138,7 +138,14 @@ def profiles(stack: Stack, setting: Setting) -> Iterator[Finding]:
 def domain_services(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Services that a domain leads to and that are not there."""
     for name in setting.public:
-        if stack.service(name) is None and not stack.in_parts:
+        if stack.service(name) is None and ("service", name) in setting.elsewhere:
+            yield Finding(
+                Rule.DOMAIN_SERVICE, Severity.MUST_FIX, "", line_of(stack.document.root), name,
+                "A domain leads to this service, which an included file describes. The panel looks for it in this file "
+                "only, and refuses to deploy.",
+                "Move the service into this file.",
+            )  # fmt: skip
+        elif stack.service(name) is None and not setting.incomplete:
             yield Finding(
                 Rule.DOMAIN_SERVICE, Severity.MUST_FIX, "", line_of(stack.document.root), name,
                 "A domain leads to this service, and the file has none of that name: the panel refuses to deploy.",
@@ -162,6 +169,18 @@ def needed_variables(stack: Stack) -> dict[str, int]:
     return dict(sorted(needed.items()))
 
 
+def _without(stack: Stack, missing: dict[str, int]) -> str:
+    """What compose makes of variables that nothing sets."""
+    used = [
+        one for _, found in stack.interpolated if not isinstance(found, InterpolationError) for one in found
+    ]
+    needed = sorted({one.name for one in used if one.required and one.name in missing})
+    refuses = f" It refuses the whole file without {', '.join(needed)}." if needed else ""
+    if len(needed) == len(missing):
+        return refuses
+    return " Compose puts an empty text in place of one that is missing." + refuses
+
+
 def variables_to_set(stack: Stack, setting: Setting) -> Iterator[Finding]:
     """Variables that nothing sets, and values that compose refuses."""
     for node, used in stack.interpolated:
@@ -181,6 +200,6 @@ def variables_to_set(stack: Stack, setting: Setting) -> Iterator[Finding]:
             ", ".join(missing),
             f"{len(missing)} variable{'s' if len(missing) > 1 else ''} without a default"
             + (" must come from the panel's environment." if known is None else " and without a value.")
-            + " Compose puts an empty text in place of one that is missing.",
+            + _without(stack, missing),
             "Set each in the panel's environment.",
         )  # fmt: skip

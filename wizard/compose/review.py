@@ -6,9 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wizard.compose import code_rules, data_rules, exposure_rules, file_rules, project_rules, runtime_rules
+from wizard.compose import (
+    code_rules,
+    data_rules,
+    exposure_rules,
+    file_rules,
+    project_rules,
+    refusal_rules,
+    runtime_rules,
+)
 from wizard.compose.document import Document
 from wizard.compose.finding import Edit, Finding, Severity, inverse
+from wizard.compose.parts import Part, defined, parts
 from wizard.compose.setting import Setting
 from wizard.compose.stack import Stack, read
 
@@ -29,6 +38,8 @@ RULES: tuple[Callable[[Stack, Setting], Iterator[Finding]], ...] = (
     file_rules.undefined_names,
     file_rules.imageless,
     file_rules.duplicate_keys,
+    file_rules.several_documents,
+    refusal_rules.refused,
     project_rules.project_name,
     project_rules.container_names,
     project_rules.networks,
@@ -42,6 +53,7 @@ RULES: tuple[Callable[[Stack, Setting], Iterator[Finding]], ...] = (
     runtime_rules.memory_limits,
     runtime_rules.floating_images,
 )
+_ONLY_OF_THE_FILE_ITSELF = (project_rules.project_name, project_rules.domain_services, file_rules.other_files)
 _ORDER = list(Severity)
 
 
@@ -71,15 +83,35 @@ def review(text: str, setting: Setting | None = None) -> Review:
     """Raises ComposeError for what is no compose file."""
     setting = setting or Setting()
     stack = read(text, setting)
+    whole = parts(stack, setting)
     found: dict[str, Finding] = {}
-    for rule in RULES:
-        for finding in rule(stack, setting):
+    for part in (Part("", stack, setting), *whole.found):
+        others = (stack, *(other.stack for other in whole.found))
+        elsewhere = frozenset[tuple[str, str]]().union(*map(defined, others))
+        told = replace(part.setting, elsewhere=elsewhere, incomplete=bool(whole.unread or whole.broken))
+        for finding in _findings(part, told):
             while finding.id in found:
                 finding = replace(finding, number=finding.number + 1)
-            found[finding.id] = _safe(stack.document, finding)
-    ordered = sorted(found.values(), key=lambda f: (_ORDER.index(f.severity), f.line, f.rule))
-    names = tuple(service.name for service in stack.services)
-    return Review(stack, names, tuple(ordered), tuple(project_rules.needed_variables(stack)))
+            found[finding.id] = finding
+    ordered = sorted(found.values(), key=lambda f: (_ORDER.index(f.severity), f.file, f.line, f.rule))
+    stacks = (stack, *(part.stack for part in whole.found))
+    names = dict.fromkeys(service.name for one in stacks for service in one.services)
+    needed = dict.fromkeys(name for one in stacks for name in project_rules.needed_variables(one))
+    return Review(stack, tuple(names), tuple(ordered), tuple(sorted(needed)))
+
+
+def _findings(part: Part, setting: Setting) -> Iterator[Finding]:
+    for rule in RULES:
+        if part.path and rule in _ONLY_OF_THE_FILE_ITSELF:
+            continue
+        for finding in rule(part.stack, setting):
+            yield _of_part(part.path, finding) if part.path else _safe(part.stack.document, finding)
+
+
+def _of_part(path: str, finding: Finding) -> Finding:
+    """Without its edits, which speak of another text."""
+    how = f" `dokploy-wizard compose {path} --write OUT` makes the edit." if finding.edits else ""
+    return replace(finding, file=path, edits=(), values=(), advice=finding.advice + how)
 
 
 def _safe(document: Document, finding: Finding) -> Finding:
@@ -108,6 +140,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     undo = inverse(finding.edits)
     return {
         "id": finding.id,
+        "file": finding.file or None,
         "service": finding.service,
         "also": list(finding.also),
         "line": finding.line,

@@ -186,9 +186,9 @@ def _emptied(document: Document, entry: Entry, changes: list[Edit]) -> tuple[Edi
 def _hold(found: Review, after: str, changes: Collection[Edit]) -> None:
     """A service may only mean something else where an edit touched what it is made of, anchors included."""
     meanings = Meanings()
-    old = {service.name: meanings.of(service.node) for service in found.stack.services}
+    old = {service.name: tuple(map(meanings.of, service.chain)) for service in found.stack.services}
     try:
-        new = {service.name: meanings.of(service.node) for service in read(after).services}
+        new = {service.name: tuple(map(meanings.of, service.chain)) for service in read(after).services}
     except ComposeError as error:
         raise WizardError(
             "The rewritten file would not be valid", error.what, "Keep the file and report this."
@@ -233,8 +233,15 @@ def _lines_of(service: Service) -> set[int]:
         seen.add(id(node))
         lines.add(int(node.start_mark.line))
         if isinstance(node, CollectionNode) and not node.flow_style:
-            pairs = node.value if isinstance(node, MappingNode) else [(item,) for item in node.value]
-            waiting += [part for pair in pairs for part in pair]
+            waiting += _inside(node)
         else:
             lines.update(range(int(node.start_mark.line), int(node.end_mark.line) + 1))
+            # Brackets may hold aliases of what stands elsewhere.
+            waiting += _inside(node)
     return lines
+
+
+def _inside(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,10 @@ class Setting:
     `project` is the compose project's name on the old host, which prefixes its volumes.
     `public` are the services that get a domain in the panel.
     `files` are texts of files that this one refers to (extended and included ones, Dockerfiles), by their
-    path from the compose file's folder.
+    path from the compose file's folder; `missing` are those that are surely not there.
+    `base` is where relative paths start, from that folder: "" but in a file that another one includes.
+    `elsewhere` is kind and name of what the stack's other files define; `incomplete` tells that one of them
+    was not there to read.
     """
 
     folder: str | None = None
@@ -26,18 +29,35 @@ class Setting:
     project: str = ""
     public: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    base: str = ""
+    elsewhere: frozenset[tuple[str, str]] = frozenset()
+    incomplete: bool = False
 
     @property
     def depth(self) -> int | None:
-        """How many folders below the top of the repository the compose file lies."""
-        return None if self.folder is None else len([part for part in self.folder.split("/") if part])
+        """How many folders below the top of the repository relative paths start."""
+        if self.folder is None:
+            return None
+        return len(climb(posixpath.join(self.folder, self.base))[1])
 
     def leaves_repository(self, path: str) -> bool:
         """Whether the relative `path` surely ends outside of the repository."""
         return self.depth is not None and climb(path)[0] > self.depth
 
     def file(self, path: str) -> str | None:
-        return self.files.get(posixpath.normpath(path))
+        return self.files.get(self.place(path))
+
+    def is_missing(self, path: str) -> bool:
+        return self.place(path) in self.missing
+
+    def place(self, path: str) -> str:
+        """A relative path, seen from the folder of the file under review."""
+        return posixpath.normpath(posixpath.join(self.base, path))
+
+    def at(self, base: str) -> Setting:
+        """As a file of that folder sees it, which has no neighbours and no domains of its own."""
+        return replace(self, base="" if base == "." else base, siblings=(), public=())
 
 
 def climb(path: str) -> tuple[int, list[str]]:

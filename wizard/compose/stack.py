@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from wizard.compose import interpolation, syntax
 from wizard.compose.document import (
+    RESET,
     ComposeError,
     Document,
     Entry,
     entries,
     get,
-    items,
     parse,
     parts_of,
     scalar,
@@ -33,6 +34,7 @@ _ENDS = re.compile(
 )
 _CALLED = re.compile(r"//(?:[^/@\s]*@)?([\w.-]+)[:/]|^([\w.-]+):\d")
 _DEEPEST = 20
+_WITHOUT_SERVICES = {"include", "networks", "volumes", "configs", "secrets", "models", "name", "version"}
 Used = tuple[interpolation.Variable, ...] | InterpolationError
 
 
@@ -193,11 +195,6 @@ class Stack:
         """Services that are meant to stay up."""
         return tuple(service for service in self.services if service.name not in self.one_shots)
 
-    @property
-    def in_parts(self) -> bool:
-        """Whether other files add to this one, so that what is missing here may be there."""
-        return get(self.document.root, "include") is not None
-
     def volume(self, name: str) -> Entry | None:
         return self._volumes.get(name)
 
@@ -244,28 +241,41 @@ def read(text: str, setting: Setting | None = None) -> Stack:
     """Raises ComposeError, with the line, for what no compose could read."""
     document = parse(text)
     found = get(document.root, "services")
-    if found is None or (isinstance(found.value, ScalarNode) and scalar(found.value) is None):
-        if get(document.root, "include"):
+    if found is None:
+        keys = {entry.key for entry in entries(document.root) if not entry.key.startswith("x-")}
+        if keys - {"version"} and keys <= _WITHOUT_SERVICES:
             return Stack(document, ())
         raise ComposeError(
-            "There are no services in this file", "a compose file has a mapping `services`", line=1
+            "There are no services in this file",
+            "a compose file has a mapping `services`",
+            "Give a compose file, with `services`.",
+            line=1,
         )
     if not isinstance(found.value, MappingNode):
-        raise ComposeError("`services` is not a mapping", line=found.line)
-    listed = list(entries(found.value))
+        raise ComposeError(
+            "`services` is not a mapping",
+            next="Write each service as `name:`, with its keys below.",
+            line=found.line,
+        )
+    listed = [entry for entry in entries(found.value) if entry.value.tag != RESET]
     for entry in listed:
         if not isinstance(entry.value, MappingNode):
-            raise ComposeError(f"The service {entry.key!r} is not a mapping", line=entry.line)
+            raise ComposeError(
+                f"The service {entry.key!r} is not a mapping",
+                next=f"Mend line {entry.line}.",
+                line=entry.line,
+            )
     services = tuple(_service(entry, document, setting or Setting()) for entry in listed)
     return Stack(document, services)
 
 
 def _service(entry: Entry, document: Document, setting: Setting) -> Service:
     assert isinstance(entry.value, MappingNode)
-    chain, foreign, unread = [entry.value], list[MappingNode](), ""
+    chain, foreign, unread = _layers(entry, document), list[MappingNode](), ""
     node, root, seen = entry.value, document.root, {id(entry.value)}
     for _ in range(_DEEPEST):
-        extends = get(node, "extends")
+        extends = next((found for layer in chain if (found := get(layer, "extends"))), None)
+        extends = extends if node is entry.value else get(node, "extends")
         if extends is None:
             break
         file = value_of(extends.value, "file")
@@ -275,6 +285,7 @@ def _service(entry: Entry, document: Document, setting: Setting) -> Service:
                 unread = file
                 break
             root = other.root
+            setting = setting.at(posixpath.dirname(setting.place(file)) or ".")
         name = scalar(extends.value) or value_of(extends.value, "service") or ""
         services = get(root, "services")
         base = get(services.value, name) if services else None
@@ -286,6 +297,17 @@ def _service(entry: Entry, document: Document, setting: Setting) -> Service:
     return Service(entry.key, entry, tuple(chain), tuple(foreign), unread)
 
 
+def _layers(entry: Entry, document: Document) -> list[MappingNode]:
+    """What the file's documents say of one service, the last one first."""
+    found = [entry.value]
+    for root in reversed(document.roots) if len(document.roots) > 1 else ():
+        services = get(root, "services")
+        layer = get(services.value, entry.key) if services else None
+        if layer is not None and layer.value is not entry.value:
+            found.append(layer.value)
+    return [node for node in found if isinstance(node, MappingNode)]
+
+
 def _other(file: str, setting: Setting) -> Document | None:
     text = setting.file(file)
     if text is None:
@@ -294,15 +316,3 @@ def _other(file: str, setting: Setting) -> Document | None:
         return parse(text)
     except ComposeError:
         return None
-
-
-def included(document: Document) -> tuple[str, ...]:
-    """The files that `include` names."""
-    found = get(document.root, "include")
-    if found is None:
-        return ()
-    listed = list(strings(found.value))
-    for item in items(found.value):
-        if path := get(item, "path"):
-            listed += strings(path.value)
-    return tuple(listed)
