@@ -3,7 +3,8 @@
     python -m tests.benchmarks.cutover_real [--requests 10000]
 
 named with knot as its secondary, eight unbound caches, pebble, four Caddy, sshd; the steps are those of a
-live run. Prints the requests of either direction, the failed ones, and how long each step took.
+live run. Prints the requests of either direction, the failed ones, and how long each step took. A connection
+that is reset counts as failed.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ def needs(*programs: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(*command: str, port: int, env: dict[str, str] | None = None) -> AsyncIterator[None]:
-    """A process that answers on `port`; ended when left."""
+async def running(*command: str, port: int, env: dict[str, str] | None = None) -> AsyncIterator[int]:
+    """The pid of a process that answers on `port`; ended when left."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, env=env
     )
@@ -63,7 +63,7 @@ async def running(*command: str, port: int, env: dict[str, str] | None = None) -
                     break
                 assert process.returncode is None, f"{command[0]} ended"
                 await asyncio.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

@@ -25,6 +25,7 @@ class _Caddy:
         self.folder = folder
         self.address = address
         self.file = folder / "Caddyfile"
+        self.pid = 0
         (self.admin,) = free_ports(1)
         self.env = {"HOME": str(folder), "PATH": "/usr/local/bin:/usr/bin:/bin"}
 
@@ -38,7 +39,7 @@ class _Caddy:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         command = ("caddy", "run", "--config", str(self.file), "--adapter", "caddyfile")
-        async with running(*command, port=self.admin, env=self.env):
+        async with running(*command, port=self.admin, env=self.env) as self.pid:
             yield
 
     def again(self) -> None:
@@ -68,11 +69,11 @@ class OldFront(_Caddy):
         self.file.write_text(self.head + "\n".join(sites))
 
     def shim(self) -> Path:
-        """A folder with a `docker` that knows one container: this Caddy."""
+        """A folder with a `docker` that knows one container: this Caddy, which runs."""
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
         mounts = [{"Type": "bind", "Source": str(self.file), "Destination": "/etc/caddy/Caddyfile"}]
-        found = json.dumps([{"Name": "/caddy", "Mounts": mounts}])
+        found = json.dumps([{"Name": "/caddy", "State": {"Pid": self.pid}, "Mounts": mounts}])
         program = folder / "docker"
         program.write_text(
             f"#!/bin/sh\nexport HOME={self.folder}\n"

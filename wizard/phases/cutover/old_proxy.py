@@ -32,11 +32,15 @@ _SETTLES_WITHIN = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the proxy's configuration lies on the old host; `container` is "" when it runs without one."""
+    """Where the proxy's configuration lies on the old host; `container` is "" when it runs without one.
+
+    `pid` of the container's first process, 0 where that is not known.
+    """
 
     path: str
     container: str
     text: str
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ async def proxy_of(ctx: Context, old: OldHost) -> tuple[HostClient, Place]:
             f"{CADDYFILE} is neither mounted into the container nor on the host",
             "Set old_host.proxy_service to the container of the proxy, or old_host.proxy = false.",
         )
-    return host, Place(path, container, text)
+    state = found[0].get("State") if found else None
+    return host, Place(path, container, text, int(state.get("Pid") or 0) if isinstance(state, dict) else 0)
 
 
 def _mounted(found: dict[str, object]) -> str:
@@ -258,6 +263,10 @@ async def _write(host: HostClient, place: Place, text: str) -> None:
     """Written in place: a file that is mounted by itself would stay the old one if it were replaced."""
     from wizard.clients import commands
 
+    if place.pid or not place.container:
+        # A reload opens a new listener and closes the old one; whoever waits there would be reset. Kernels
+        # that cannot hand them on reset those few, and browsers come again.
+        await host.run(commands.hand_on_waiting(place.pid), check=False)
     await host.run(commands.receive_file(place.path, text.encode()))
     await host.run(commands.reload_caddy(place.container))
 
