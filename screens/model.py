@@ -78,6 +78,7 @@ class Model:
         self._views: dict[str, StepView] = {}
         self._latest = ""
         self._costs: Costs | None = None
+        self._remember()
         self._unsubscribe = session.subscribe(self.take)
 
     def close(self) -> None:
@@ -87,6 +88,11 @@ class Model:
         """Everything is to be asked of the session again: it is another than before."""
         self.version += 1
         self._costs = None
+        self._remember()
+
+    def _remember(self) -> None:
+        for detail in self.session.remembered:
+            self._details.setdefault(detail.topic, {}).setdefault(detail.step, detail.payload)
 
     # What screens ask.
 
@@ -192,8 +198,10 @@ class Model:
                 self.ended = None
                 self._costs = None
                 self._state(event.at, step, state, why, ways)
-            case Planned(step=step, plan=plan) if plan != NOTHING:
-                self.view(step).results.clear()
+            case Planned(step=step, plan=plan):
+                self._costs = None
+                if plan != NOTHING:
+                    self.view(step).results.clear()
             case ChangeStarted(step=step, change=change):
                 self.view(step).made = self.session.plan(step)
                 self.view(step).results[change.key] = "running"

@@ -25,6 +25,7 @@ class _NotYet:
     elapsed = 0.0
     remaining = None
     behind_back = ()
+    remembered = ()
 
     def __init__(self, live: bool) -> None:
         self.live = live

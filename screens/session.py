@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from wizard.engine.check import Check
-    from wizard.engine.events import Event
+    from wizard.engine.events import Detail, Event
     from wizard.engine.info import Costs, StepInfo
     from wizard.engine.plan import Plan, Question
     from wizard.engine.step import Phase
@@ -91,6 +91,11 @@ class Session(Protocol):
 
     async def undo(self, target: str, /) -> Any:
         """Take back a step or a phase; its plan waits for approval like any other."""
+        ...
+
+    @property
+    def remembered(self) -> tuple[Detail, ...]:
+        """The last snapshots of earlier runs, oldest first."""
         ...
 
     @property

@@ -95,5 +95,11 @@ def money(amounts: Iterable[Money]) -> str:
     return " + ".join(f"{item.amount:.2f} {item.currency}" for item in amounts) or "–"
 
 
+def yearly(amounts: Iterable[Money]) -> str:
+    """The same amounts for twelve months, in whole units: ``1039 EUR/yr``."""
+    shown = (f"{round(item.amount, 2) * 12:.0f} {item.currency}" for item in amounts)
+    return f"{' + '.join(shown)}/yr"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from screens.model import Model
-from screens.text import duration, money
+from screens.text import duration, money, yearly
 from screens.widgets.paint import Line, Lines, Span
 
 
@@ -46,11 +46,12 @@ class TopBar(Lines):
         costs = self._model.costs
         cost: list[Span] = []
         if costs.before or costs.after:
-            arrow = glyphs.arrow
-            cost = [(f"{money(costs.before)} {arrow} {money(costs.after)}/mo", "")]
+            cost = [(f"{money(costs.before)} {glyphs.arrow} {money(costs.after)}/mo", "")]
         took = duration(session.elapsed)
         left = duration(session.remaining) if session.remaining else ""
         remaining: list[Span] = [(f"  {left} left", "accent")] if left else []
+        year = [(f"  {yearly(costs.after)}", "dim")] if costs.after else []
+        yield [*cost, *year, (f"  {took} so far", "dim"), *remaining]
         yield [*cost, (f"  {took} so far", "dim"), *remaining]
         yield [*cost, (f"  {took}", "dim"), *remaining]
         yield [*cost, *remaining]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from pathlib import Path
 
 from wizard.configfile import example
+from wizard.engine.plan import Change, Kind, Money, Plan
 from wizard.engine.progress import Progress, encode
 from wizard.phases import costs_of
-from wizard.phases.costs import assumptions, yearly
+from wizard.phases.costs import assumptions, foreseen, yearly
 from wizard.phases.prepare.vercel_records import VercelRecord, record_name
-from wizard.records import ServerRecord
+from wizard.records import AddressRecord, BilledAddresses, ServerRecord
 
 
 def test_invoices_before_and_taken_prices_after(tmp_path: Path) -> None:
@@ -22,6 +24,32 @@ def test_invoices_before_and_taken_prices_after(tmp_path: Path) -> None:
     costs = costs_of(example(), progress)
     assert [str(money) for money in costs.before] == ["20.00 USD/month", "17.99 EUR/month"]
     assert [str(money) for money in costs.after] == ["26.75 EUR/month"]
+
+
+def _costs(kind: Kind, *amounts: str) -> Plan:
+    return Plan(
+        tuple(Change(kind, f"{n}", "it", monthly=Money(Decimal(amount))) for n, amount in enumerate(amounts))
+    )
+
+
+def test_the_whole_is_foreseen_from_the_start_and_stays_the_same_while_it_is_ordered(tmp_path: Path) -> None:
+    progress, config = Progress(tmp_path / "progress.toml"), example()
+    plans = {
+        "provision.frontend.address": _costs(Kind.CREATE, "0.60"),
+        "provision.frontend.server": _costs(Kind.UPDATE, "6.00", "1.20"),
+        "provision.backend.address": _costs(Kind.CREATE, "0.60"),
+        "provision.backend.server": _costs(Kind.CREATE, "18.00"),
+    }
+    whole = [Money(Decimal("26.40"))]
+    assert list(foreseen(config, progress, plans)) == whole
+    address = AddressRecord("frontend", "ipv4", "203.0.113.7", "fsn1", "0.60")
+    billed = encode(BilledAddresses((address,), 1.0))
+    progress.step("provision.frontend.address").saved["billed"] = billed
+    assert list(foreseen(config, progress, plans)) == whole, "the address stands, its plan is an old one"
+    record = ServerRecord("frontend", 1, "cx23", "fsn1", "203.0.113.7", monthly_gross="7.80")
+    progress.step("provision.frontend.server").saved["server"] = encode(record)
+    assert list(foreseen(config, progress, plans)) == whole, "as the server stands, with its address"
+    assert list(foreseen(config, progress, {})) == [Money(Decimal("7.80"))]
 
 
 def test_amounts_of_one_currency_are_added(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ class FakeSession:
         self.calls: list[tuple[str, ...]] = []
         self.at = NOW
         self.fails: Exception | None = None
+        self.remembered: tuple[Detail, ...] = ()
         self._infos = {info.id: info for info in steps()}
         self._plans: dict[str, Plan] = {}
         self._checks: dict[str, dict[str, Check]] = {}

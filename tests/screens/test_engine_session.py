@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from screens.app import WizardApp
 from screens.overview import Overview
 from screens.question import AskQuestion
+from screens.widgets.detail_rows import detail_rows
 from tests.engine.outside import CONFIG, LeapingClock, Make, Outside
 from tests.screens.conftest import Desk
-from wizard.engine import progress
+from wizard.engine import journal, progress
+from wizard.engine.check import Check
 from wizard.engine.events import StepState
 from wizard.engine.plan import Choice, Question
 from wizard.engine.session import Costs, EngineSession
-from wizard.engine.step import Phase
+from wizard.engine.step import Context, Phase
+from wizard.phases.apps.parity import ParityTable
 from wizard.secrets import FileSecrets
 from wizard.world import World
 
@@ -152,3 +155,37 @@ async def test_the_way_back_takes_back_first_what_was_done_after_the_flip(tmp_pa
         assert state(at, "settle.raise") is StepState.UNDONE
         assert outside.things.isdisjoint({"raised", "flip"})
         await app.session.stop()
+
+
+async def test_a_restarted_wizard_shows_the_last_comparison_until_it_is_made_anew(tmp_path: Path) -> None:
+    outside = Outside()
+
+    class Compares(Make):
+        async def verify(self, ctx: Context) -> Sequence[Check]:
+            table = ParityTable("web", "198.51.100.7", "203.0.113.10", 12, False, ctx.now())
+            ctx.detail("parity", table, keep=True)
+            ctx.detail("watch", {"too": "much"})
+            return await super().verify(ctx)
+
+    step = Compares(outside, "apps.web.routes", ["routes"])
+    first = session(tmp_path, outside, step)
+    assert first.remembered == ()
+    await first.verify(step.id)
+    await first.stop()
+    again = session(tmp_path, outside, step)
+    app = WizardApp(again, ascii_only=False, start=False)
+    rows = detail_rows(app.model, step.id, app.glyphs, 78)
+    assert any("12 requests" in text for row in rows for line in row.lines for text, _ in line)
+    assert app.model.latest("watch") is None, "what passes by is not kept"
+    await again.stop()
+
+
+async def test_a_table_of_another_version_is_left_out(tmp_path: Path) -> None:
+    records = journal.Journal(tmp_path / "journal.jsonl")
+    for payload in ({"was": "different"}, [], None):
+        records.write(1.0, journal.Entry.DETAIL, step="apps.web.routes", topic="parity", payload=payload)
+        records.write(1.0, journal.Entry.DETAIL, step="apps.web.routes", topic="other", payload=payload)
+    records.close()
+    found = session(tmp_path, Outside())
+    assert found.remembered == ()
+    await found.stop()

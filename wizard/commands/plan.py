@@ -9,9 +9,9 @@ from wizard.commands.lines import plan_lines, put_json, say
 from wizard.commands.options import Options
 from wizard.commands.place import Place, opened
 from wizard.engine.events import jsonable
-from wizard.engine.plan import Failed, Kind, Money, Plan
+from wizard.engine.plan import Failed, Money, Plan
 from wizard.errors import ExitCode
-from wizard.phases.costs import assumptions, total, yearly
+from wizard.phases.costs import assumptions, foreseen, yearly
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +64,4 @@ def _sum(amounts: tuple[Money, ...]) -> str:
 def costs(place: Place, plans: dict[str, Plan]) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
     """Monthly totals by currency: what is there already, and what the plans would add to it."""
     known = phases.costs_of(place.config, place.progress)
-    added = [
-        change.monthly
-        for plan in plans.values()
-        for change in plan.changes
-        if change.monthly is not None and change.kind in (Kind.CREATE, Kind.REPLACE)
-    ]
-    return known.before, total([*known.after, *added])
+    return known.before, foreseen(place.config, place.progress, plans)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from wizard.config import Config
 from wizard.engine.bus import Bus
-from wizard.engine.events import Detail, Output
+from wizard.engine.events import Detail, Output, jsonable
 from wizard.engine.files import write_atomically
 from wizard.engine.journal import Entry, Journal
 from wizard.engine.progress import Progress, encode
@@ -72,6 +72,7 @@ class StepContext:
         self.world = world
         self.saved = Records(step, progress, journal, world)
         self._progress = progress
+        self._journal = journal
         self._bus = bus
 
     @property
@@ -88,7 +89,11 @@ class StepContext:
     def output(self, line: str) -> None:
         self._bus.publish(Output(self.now(), self.step, redact(line)))
 
-    def detail(self, topic: str, payload: Any) -> None:
+    def detail(self, topic: str, payload: Any, *, keep: bool = False) -> None:
+        if keep:
+            self._journal.write(
+                self.now(), Entry.DETAIL, step=self.step, topic=topic, payload=jsonable(payload)
+            )
         self._bus.publish(Detail(self.now(), self.step, topic, payload))
 
     def backup(self, name: str, content: str) -> str:

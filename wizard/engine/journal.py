@@ -28,6 +28,7 @@ class Entry(StrEnum):
     SAVED = "saved"
     DROPPED = "dropped"
     ANSWER = "answer"
+    DETAIL = "detail"
     BACK = "back"
     """A way back begins (`target`), or is over ("")."""
 

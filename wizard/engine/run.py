@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +111,16 @@ class Engine:
                 break
         return self._end(await self.verify() if over and result is Result.DONE else result)
 
-    async def plan(self) -> dict[str, Plan]:
-        """What every step that is not done would do, as far as it can be known now. Changes nothing."""
+    async def plan(self, chosen: Collection[str] | None = None) -> dict[str, Plan]:
+        """What every step, or every chosen one, that is not done would do, as far as it can be known now.
+        Changes nothing."""
         plans: dict[str, Plan] = {}
         limit = asyncio.Semaphore(_VERIFIERS)
-        unfinished = [step for step in self.steps if self.progress.state(step.id) is not StepState.DONE]
+        unfinished = [
+            step
+            for step in self.steps
+            if self.progress.state(step.id) is not StepState.DONE and (chosen is None or step.id in chosen)
+        ]
 
         async def one(step: Step[Any]) -> None:
             async with limit:

@@ -11,7 +11,7 @@ from typing import Any
 from wizard.engine import journal
 from wizard.engine.bus import Bus, Reader
 from wizard.engine.check import Check
-from wizard.engine.events import Answered, Asked, Checked, Event, Planned, StepChanged, StepState
+from wizard.engine.events import Answered, Asked, Checked, Detail, Event, Planned, StepChanged, StepState
 from wizard.engine.info import Costs, StepInfo
 from wizard.engine.order import FINISHED, in_order, matches
 from wizard.engine.plan import Money, Plan, Question
@@ -113,13 +113,15 @@ class EngineSession:
         self._operator = Attended(self._bus.publish, world.clock.now)
         self._engine = Engine(in_order(steps), world, progress, self._journal, self._operator, self._bus)
         self._running: asyncio.Task[Result] | None = None
+        self._foresight: asyncio.Task[None] | None = None
         self._plans: dict[str, Plan] = {}
         self._checks: dict[str, dict[str, Check]] = {}
         self._infos = {step.id: self._info(step) for step in self._engine.steps}
         self._before: tuple[Money, ...] = ()
         self.paused = False
         self._bus.subscribe(self._note)
-        _remember_checks(progress, self._checks)
+        self.remembered = _remember(progress, self._checks)
+        """The last snapshots of earlier runs."""
 
     @property
     def live(self) -> bool:
@@ -154,8 +156,10 @@ class EngineSession:
     @property
     def costs(self) -> Costs:
         from wizard.phases import costs_of
+        from wizard.phases.costs import foreseen
 
-        return costs_of(self._world.config, self._progress)
+        config, progress = self._world.config, self._progress
+        return replace(costs_of(config, progress), after=foreseen(config, progress, self._plans))
 
     @property
     def elapsed(self) -> float:
@@ -189,10 +193,11 @@ class EngineSession:
 
     async def report(self) -> str:
         """What was done and proven so far, as Markdown."""
+        from wizard.phases import costs_of
         from wizard.report import gather as report
         from wizard.report.render import Form, render
 
-        costs = self.costs
+        costs = costs_of(self._world.config, self._progress)
         gathered = report.gather(
             self._world.config, self._engine.steps, self._progress, costs.before, costs.after
         )
@@ -202,6 +207,14 @@ class EngineSession:
         """Run in the background; a run that goes on already is left alone."""
         if not self.running:
             self._running = asyncio.create_task(self._engine.run(), name="migration")
+        if self._foresight is None:
+            self._foresight = asyncio.create_task(self._foresee(), name="foresight")
+
+    async def _foresee(self) -> None:
+        """Plan early what has a price, so that the cost is known before the first server is ordered."""
+        from wizard.phases.costs import prices_in
+
+        await self._engine.plan(prices_in(self._world.config))
 
     def pause(self) -> None:
         self.paused = True
@@ -254,6 +267,9 @@ class EngineSession:
     async def stop(self) -> None:
         """Finish the mutation under way, end the run, close the journal."""
         await self._halt()
+        if self._foresight is not None:
+            self._foresight.cancel()
+            await asyncio.wait((self._foresight,))
         self._journal.close()
 
     async def _halt(self) -> None:
@@ -294,11 +310,26 @@ class EngineSession:
                 self._checks.setdefault(step, {})[check.name] = check
 
 
-def _remember_checks(progress: Progress, checks: dict[str, dict[str, Check]]) -> None:
-    """Checks of earlier runs, from the journal, so that a restarted screen shows them with their age."""
+def _remember(progress: Progress, checks: dict[str, dict[str, Check]]) -> tuple[Detail, ...]:
+    """Checks and snapshots of earlier runs, from the journal, so that a restarted screen shows them with
+    their age. Of a step that was taken back there are none."""
     from wizard.engine.progress import decode
+    from wizard.phases.snapshots import restored
 
+    details: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in journal.read(progress.journal_path):
+        step = str(entry.get("step", ""))
         if entry["kind"] == journal.Entry.CHECK:
             check = decode(entry["check"], Check)
-            checks.setdefault(str(entry["step"]), {})[check.name] = check
+            checks.setdefault(step, {})[check.name] = check
+        elif entry["kind"] == journal.Entry.DETAIL:
+            details.pop((step, entry["topic"]), None)
+            details[step, entry["topic"]] = entry
+        elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.UNDONE.value:
+            checks.pop(step, None)
+            details = {key: kept for key, kept in details.items() if key[0] != step}
+    found = (
+        Detail(entry["moment"], step, topic, restored(topic, entry["payload"]))
+        for (step, topic), entry in details.items()
+    )
+    return tuple(detail for detail in found if detail.payload is not None)

@@ -82,8 +82,8 @@ class Context(Protocol):
         """Show a line to the operator (redacted)."""
         ...
 
-    def detail(self, topic: str, payload: Any) -> None:
-        """Publish a typed snapshot for a special view."""
+    def detail(self, topic: str, payload: Any, *, keep: bool = False) -> None:
+        """Publish a typed snapshot for a special view. `keep`: a restarted screen shows it again."""
         ...
 
     def backup(self, name: str, content: str) -> str:

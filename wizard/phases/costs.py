@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from wizard.engine.plan import Money
+from wizard.engine.plan import Kind, Money, Plan
 from wizard.records import AddressRecord, BilledAddresses, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.config import Config
     from wizard.engine.progress import Progress
     from wizard.engine.session import Costs
+
+
+_PRICED = ("address", "server")
 
 
 def costs_of(config: Config, progress: Progress) -> Costs:
@@ -31,6 +34,31 @@ def costs_of(config: Config, progress: Progress) -> Costs:
             if address.monthly_gross
         ]
     return Costs(before=total(_amount(text) for text in invoices if text), after=total(prices))
+
+
+def foreseen(config: Config, progress: Progress, plans: Mapping[str, Plan]) -> tuple[Money, ...]:
+    """Monthly totals of what stands and of what `plans`, by step, would add to it."""
+    added: list[Money] = []
+    for server in config.servers:
+        record = progress.load_record(f"provision.{server.name}.server", "server", ServerRecord)
+        if record is not None:
+            # Its price is that of the whole: machine, backups, address.
+            continue
+        steps = [f"provision.{server.name}.server"]
+        if not any(address.monthly_gross for address in idle_addresses(progress, server.name)):
+            steps.append(f"provision.{server.name}.address")
+        added += [
+            change.monthly
+            for step in steps
+            for change in (plans[step].changes if step in plans else ())
+            if change.monthly is not None and change.kind is not Kind.DELETE
+        ]
+    return total([*costs_of(config, progress).after, *added])
+
+
+def prices_in(config: Config) -> tuple[str, ...]:
+    """The steps whose plans tell what the new hosts will cost."""
+    return tuple(f"provision.{server.name}.{word}" for server in config.servers for word in _PRICED)
 
 
 def idle_addresses(progress: Progress, server: str) -> tuple[AddressRecord, ...]:

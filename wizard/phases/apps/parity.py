@@ -88,7 +88,7 @@ class RoutesStep(Step[Facts]):
     async def observe(self, ctx: Context) -> Facts:
         table = await compare_app(ctx, self.app)
         ctx.saved.save("parity", table)
-        ctx.detail("parity", table)
+        ctx.detail("parity", table, keep=True)
         return Facts(table, ctx.answers.get(self._question(table), ""))
 
     def plan(self, facts: Facts) -> Plan:

@@ -109,7 +109,7 @@ class ZeroDowntimeStep(Step[RedeployFacts]):
             return
         record = await measure(ctx, self.app)
         ctx.saved.save("availability", record)
-        ctx.detail("availability", record)
+        ctx.detail("availability", record, keep=True)
         ctx.output(f"{self.app.name}: {record.words}")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
