@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 POLL = 0.1
+_NUMBERS = itertools.count()
 PATIENCE = 1200
 """Polls until something must have happened; a poll takes a tenth of a second or, on a busy machine, more."""
 STUBBORN = 40
@@ -94,7 +96,7 @@ def opened(folder: Path, width: int, height: int) -> Iterator[Terminal]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    found = Terminal(f"dokploy-wizard-{os.getpid()}-{width}", width, height)
+    found = Terminal(f"dokploy-wizard-{os.getpid()}-{next(_NUMBERS)}", width, height)
     try:
         yield found
     finally:

@@ -67,6 +67,9 @@ class StageClock:
         self._jumped = asyncio.Event()
         self._wake: list[float] = []
         self._leaping = asyncio.Lock()
+        self._last = start
+        self.leapt = 0.0
+        """Simulated seconds that leaps have covered in all."""
         file.write(start, time.monotonic(), rate)
 
     def now(self) -> float:
@@ -102,6 +105,7 @@ class StageClock:
     async def leap(self, until: float) -> None:
         """Go to `until` in strides, so that what is due on the way happens on the way."""
         async with self._leaping:
+            self._last = self.now()
             for left in range(_STRIDES, 0, -1):
                 now = self.now()
                 if now >= until:
@@ -118,6 +122,7 @@ class StageClock:
                 await asyncio.sleep(_STRIDE_PAUSE)
 
     def _set(self, moment: float) -> None:
+        self.leapt, self._last = self.leapt + moment - self._last, moment
         self._file.write(moment, time.monotonic(), self._rate)
         jumped, self._jumped = self._jumped, asyncio.Event()
         jumped.set()

@@ -172,6 +172,15 @@ class Job:
     boot: int = 0
 
 
+@dataclass(frozen=True)
+class Counted:
+    """From when a timer runs: the world's time, what leaps had covered by then, and this machine's time."""
+
+    at: float = 0.0
+    leapt: float = 0.0
+    real: float = 0.0
+
+
 @dataclass
 class Deadman:
     """`phase`: armed, confirmed or reverted."""
@@ -181,6 +190,7 @@ class Deadman:
     until: float
     phase: str = "armed"
     code: int = 0
+    counted: Counted = field(default_factory=Counted)
 
 
 @dataclass

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from wizard.net import Reach
 from wizard.rehearsal.hosts.shell import Call, Shell, program
-from wizard.rehearsal.hosts.state import Deadman, Job
+from wizard.rehearsal.hosts.state import Counted, Deadman, Job
 
 if TYPE_CHECKING:
+    from wizard.rehearsal.clock import StageClock
     from wizard.rehearsal.hosts.standin import Host
+
+_LEAST_REAL = 30.0
+"""Real seconds that whoever armed a timer has to confirm it."""
+_NAP = 0.05
 
 
 @program("dw-job")
@@ -93,11 +99,11 @@ async def dw_deadman(call: Call) -> int:
     verb, name = call.argv[1:3]
     deadmen = call.host.state.deadmen
     deadman = deadmen.get(name)
-    now = call.host.stage.clock.now()
     if verb == "arm":
         if deadman is not None and deadman.phase == "armed":
             return await call.fail("armed already", 3)
-        deadman = deadmen[name] = Deadman(name, call.stdin.decode(), now + float(call.argv[3]))
+        until = call.host.stage.clock.now() + float(call.argv[3])
+        deadman = deadmen[name] = Deadman(name, call.stdin.decode(), until)
         call.host.stage.spawn(_fire(call.host, deadman))
         return await call.say("armed\n")
     if verb == "confirm":
@@ -108,13 +114,24 @@ async def dw_deadman(call: Call) -> int:
     if deadman is None:
         return await call.say("absent\n")
     if deadman.phase == "armed":
-        return await call.say(f"armed {max(0, int(deadman.until - now))}\n")
+        return await call.say(f"armed {int(_left(call.host.stage.clock, deadman))}\n")
     code = f" {deadman.code}" if deadman.phase == "reverted" else ""
     return await call.say(f"{deadman.phase}{code}\n")
 
 
+def _left(clock: StageClock, deadman: Deadman) -> float:
+    """Seconds until it fires. A login takes real time however fast the clock is: the timer leaves it that."""
+    whole = deadman.until - deadman.counted.at
+    pace = min(clock.rate, whole / _LEAST_REAL)
+    leapt, real = clock.leapt - deadman.counted.leapt, time.monotonic() - deadman.counted.real
+    return max(0.0, whole - leapt - real * pace)
+
+
 async def _fire(host: Host, deadman: Deadman) -> None:
-    await host.stage.clock.sleep_until(deadman.until)
+    clock = host.stage.clock
+    deadman.counted = Counted(clock.now(), clock.leapt, time.monotonic())
+    while deadman.phase == "armed" and (left := _left(clock, deadman)):
+        await clock.sleep(max(left, clock.rate * _NAP))
     if deadman.phase != "armed":
         return
     deadman.phase = "reverted"
