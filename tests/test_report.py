@@ -22,10 +22,11 @@ from wizard.engine.plan import Change, Kind, Money, Plan
 from wizard.engine.progress import Progress, encode, load
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.decommission.tokens import tokens
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.redact import remember
 from wizard.report.checklist_table import BOXES
-from wizard.report.gather import Report, gather, tokens
+from wizard.report.gather import Report, gather
 from wizard.report.render import Form, render
 
 CONFIG = example()

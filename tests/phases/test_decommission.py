@@ -13,13 +13,14 @@ from tests.phases.decommission_stage import DAY, LADDER, climb, take
 from tests.rehearsal.vercel_stage import shop, vercel_world
 from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
-from wizard.engine.plan import Ask, Wait
+from wizard.engine.plan import Ask, Failed, Wait
 from wizard.errors import UnreachableError
 from wizard.phases.cutover.records import FlipRecord
 from wizard.phases.decommission.delete import DeleteProject
-from wizard.phases.decommission.end import RevokeTokens, Subscription
+from wizard.phases.decommission.end import Subscription
 from wizard.phases.decommission.export import Export
 from wizard.phases.decommission.records import SoakRecord
+from wizard.phases.decommission.revoke import RevokeTokens
 from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
 from wizard.phases.decommission.soak import Soak
 from wizard.phases.decommission.steps import steps
@@ -208,10 +209,26 @@ async def test_revoked_means_that_vercel_refuses_the_token(tmp_path: Path) -> No
         step = RevokeTokens(small.world.config)
         turn = await small.bench.drive(step)
         assert isinstance(turn.hold, Ask) and "VERCEL_TOKEN" in turn.hold.question.why
+        for told in ("https://vercel.com/account/settings/tokens", "it may change and delete projects"):
+            assert told in turn.hold.question.why
         turn = await small.bench.drive(step, {step.id: "revoked"})
-        assert [one.state for one in turn.checks] == [CheckState.WAIVED, CheckState.FAILED]
+        # The answer is forgotten with the hold: what was said too early is no dead end.
+        assert (
+            isinstance(turn.hold, Failed) and "VERCEL_TOKEN" in turn.hold.why and turn.hold.answer == step.id
+        )
+        small.bench.progress.answers[step.id] = "later"
+        (listed,) = await small.bench.prove(step)
+        assert (
+            listed.state is CheckState.WAIVED and "VERCEL_TOKEN: Vercel: still taken" in listed.evidence.seen
+        )
         small.stage.vercel.state.revoked.add(REHEARSAL_TOKEN[-12:])
-        assert all(one.ok for one in await small.bench.prove(step))
+        (listed,) = await small.bench.prove(step)
+        assert "VERCEL_TOKEN: Vercel: refused" in listed.evidence.seen
+        del small.bench.progress.answers[step.id]
+        turn = await small.bench.drive(step, {step.id: "revoked"})
+        states = {one.name: one.state for one in turn.checks}
+        assert turn.done and states["revoked.VERCEL_TOKEN"] is CheckState.PASSED
+        assert states["revoked.HCLOUD_TOKEN"] is CheckState.WAIVED
 
 
 async def test_without_a_project_every_rung_ends_honestly(tmp_path: Path) -> None:

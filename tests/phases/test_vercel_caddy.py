@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.real.acme_servers import free_ports, needs, running
@@ -150,6 +150,7 @@ def test_a_destination_names_only_what_its_source_has() -> None:
         destination("/p/:other", found, mark)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"/[a-z0-9_.-]{1,12}(/[a-z0-9_.-]{1,12}){0,3}", fullmatch=True))
 def test_a_plain_path_takes_itself_and_nothing_else(path: str) -> None:
     import re
@@ -158,6 +159,7 @@ def test_a_plain_path_takes_itself_and_nothing_else(path: str) -> None:
     assert re.match(found.regex, path) and not re.match(found.regex, path + "x")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_text_that_is_no_vercel_json_is_refused_in_a_sentence(text: str) -> None:
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.phases.test_prepare_vercel import driven, written
@@ -115,6 +115,7 @@ def test_a_line_is_what_it_is(line: str, kinds: set[Use]) -> None:
     assert {one.kind for one in places("a.ts", line)} == kinds
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_text_can_be_searched(text: str) -> None:
     assert all(one.line >= 1 and one.name in text for one in places("a.ts", text))

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wizard.clock import moment_text
-from wizard.config import Config, DnsProviderName, GitHost
+from wizard.config import Config
 from wizard.engine import journal
 from wizard.engine.check import Check
 from wizard.engine.events import StepState
@@ -18,6 +18,7 @@ from wizard.engine.plan import Money
 from wizard.engine.progress import Progress, decode
 from wizard.engine.step import Step
 from wizard.phases.costs import assumptions, idle_addresses, yearly
+from wizard.phases.decommission.tokens import tokens
 from wizard.records import PanelRecord, ServerRecord
 from wizard.report.checklist import Answer, Kind, Verdict, judge
 from wizard.report.runbook import Procedure, runbook
@@ -103,12 +104,14 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A credential that the wizard used, to be revoked when all is over."""
+class UsedToken:
+    """A credential to be revoked when all is over. `last` is the last use of it, "" if there was none."""
 
     name: str
     what: str
     where: str
+    may: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Report:
     assumptions: tuple[str, ...]
     final: tuple[Final, ...]
     procedures: tuple[Procedure, ...]
-    tokens: tuple[Token, ...]
+    tokens: tuple[UsedToken, ...]
 
 
 def gather(
@@ -174,7 +177,7 @@ def gather(
         assumptions=assumptions(config, progress),
         final=_final(steps, chapters),
         procedures=runbook(config, progress.load_record),
-        tokens=tokens(config),
+        tokens=tuple(_used(config, progress)),
     )
 
 
@@ -196,39 +199,12 @@ def latest_checks(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Check
     return {step: tuple(found.values()) for step, found in latest.items()}
 
 
-def tokens(config: Config) -> tuple[Token, ...]:
-    """What to revoke at the end, and where. Names only: values are never in a report."""
-    hetzner = Token(
-        "HCLOUD_TOKEN", "Hetzner Cloud, read and write", "console.hetzner.cloud, Security, API tokens"
-    )
-    found = [hetzner]
-    if config.vercel or config.dns.provider is DnsProviderName.VERCEL:
-        found.append(Token("VERCEL_TOKEN", "Vercel", "vercel.com/account/settings/tokens"))
-    found += _dns_tokens(config)
-    hosts = {app.git_host for app in config.apps}
-    if GitHost.GITHUB in hosts:
-        found.append(Token("GITHUB_TOKEN", "GitHub", "github.com/settings/tokens"))
-    if GitHost.GITLAB in hosts:
-        found.append(Token("GITLAB_TOKEN", "GitLab", "User settings, Access tokens"))
-    for server in config.servers:
-        name = f"DOKPLOY_{server.name.upper().replace('-', '_')}_API_KEY"
-        found.append(
-            Token(name, f"panel of {server.name}, made by the wizard", "the panel's Settings, Profile")
-        )
-    return tuple(found)
-
-
-def _dns_tokens(config: Config) -> list[Token]:
-    match config.dns.provider:
-        case DnsProviderName.CLOUDFLARE:
-            where = "dash.cloudflare.com/profile/api-tokens"
-            return [Token("CLOUDFLARE_TOKEN", f"DNS of {config.dns.zone}", where)]
-        case DnsProviderName.RFC2136:
-            return [Token("RFC2136_KEY", f"updates of {config.dns.zone}", "your name server's configuration")]
-        case DnsProviderName.OTHER:
-            name = f"LEXICON_{config.dns.lexicon.upper().replace('-', '_')}_…"
-            return [Token(name, f"DNS of {config.dns.zone}", f"the account at {config.dns.lexicon}")]
-    return []
+def _used(config: Config, progress: Progress) -> Iterator[UsedToken]:
+    """With the last step that was done with it."""
+    for one in tokens(config):
+        rows = [(row.changed, step) for step, row in progress.steps.items() if one.uses(step) and row.changed]
+        moment, step = max(rows, default=(0.0, ""))
+        yield UsedToken(one.name, one.what, one.where, one.may, f"{step}, {_when(moment)}" if step else "")
 
 
 def _answered(step: str, check: Check) -> Answered:

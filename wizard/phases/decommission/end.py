@@ -1,19 +1,18 @@
-"""decommission.subscription and .tokens: what only the operator can end, and what can be seen of it."""
+"""decommission.subscription: what only the operator can end, and what can be seen of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wizard.config import Config
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Choice, Plan, Question
 from wizard.engine.step import Context, Phase, Step
-from wizard.errors import CredentialError, UnreachableError, VendorError
+from wizard.errors import UnreachableError, VendorError
 
 CANCELLED, KEEP, LATER = "cancelled", "keep", "later"
-REVOKED = "revoked"
-SUBSCRIPTION, TOKENS = "decommission.subscription", "decommission.tokens"
+SUBSCRIPTION = "decommission.subscription"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,67 +110,3 @@ class Subscription(Step[Facts]):
                 )
             )
         return found
-
-
-class RevokeTokens(Step[Facts]):
-    """The last of all: what was given to the wizard is taken back."""
-
-    id = TOKENS
-    title = "Take the tokens back"
-    phase = Phase.DECOMMISSION
-    needs = (SUBSCRIPTION, "decommission.old_host")
-    way_back = "New tokens can be made at any time."
-    enduring = False
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    async def observe(self, ctx: Context) -> Facts:
-        return Facts(ctx.answers.get(TOKENS, ""), self._lines())
-
-    def _lines(self) -> tuple[str, ...]:
-        from wizard.report.gather import tokens
-
-        return tuple(f"{one.name}: {one.what}, at {one.where}" for one in tokens(self.config))
-
-    def plan(self, facts: Facts) -> Plan:
-        if facts.answer:
-            return Plan(notes=facts.left)
-        question = Question(
-            TOKENS,
-            "Revoke what the wizard was given, and take its app off the repository at the git host. Done?",
-            choices=(Choice(REVOKED, "They are revoked"), Choice(LATER, "Later: the report lists them")),
-            default=LATER,
-            why="\n".join(facts.left),
-        )
-        return Plan(notes=facts.left, hold=Ask(question))
-
-    async def verify(self, ctx: Context) -> Sequence[Check]:
-        answers: Mapping[str, str] = ctx.answers
-        answer, now = answers.get(TOKENS, ""), ctx.now()
-        listed = "; ".join(self._lines())
-        state = CheckState.WAIVED if answer in (REVOKED, LATER) else CheckState.FAILED
-        word = {REVOKED: "revoked, by your word", LATER: "to be revoked later"}.get(answer, "not answered")
-        found = [
-            Check(
-                "listed",
-                "the tokens that were used are known to you, for revocation",
-                state,
-                Evidence(f"{word}: {listed}", "operator", now),
-                "" if answer else "Run decommission.tokens.",
-            )
-        ]
-        if answer == REVOKED and self.config.vercel:
-            found.append(await self._refused(ctx))
-        return found
-
-    async def _refused(self, ctx: Context) -> Check:
-        """What can be seen: Vercel takes the token no more."""
-        name, question = "vercel", "Vercel refuses the token"
-        try:
-            await ctx.world.vercel.user()
-        except CredentialError as error:
-            return check(name, question, True, seen=error.what, vantage="Vercel's API", at=ctx.now())
-        seen = "it is still taken"
-        advice = "Revoke it at https://vercel.com/account/settings/tokens, then verify again."
-        return check(name, question, False, seen=seen, vantage="Vercel's API", at=ctx.now(), advice=advice)

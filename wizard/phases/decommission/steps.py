@@ -11,9 +11,10 @@ from typing import Any
 from wizard.config import Config
 from wizard.engine.step import Step
 from wizard.phases.decommission.delete import DeleteProject
-from wizard.phases.decommission.end import RevokeTokens, Subscription
+from wizard.phases.decommission.end import Subscription
 from wizard.phases.decommission.export import Export
 from wizard.phases.decommission.old_host import StopOldHost
+from wizard.phases.decommission.revoke import RevokeTokens
 from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
 from wizard.phases.decommission.soak import Soak
 
