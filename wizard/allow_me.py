@@ -63,7 +63,7 @@ async def allow_me(
     try:
         wished = _parsed(addresses) if addresses else await _seen(world, config, progress, records, tell)
         done = [
-            await _let_in(world, records, firewall, wished, panel=not server.close_panel_port, tell=tell)
+            await _let_in(world, records, firewall, wished, panel=not server.panel_for_nobody, tell=tell)
             for server, firewall in await _firewalls(world, config)
         ]
         for server in config.servers:

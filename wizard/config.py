@@ -57,7 +57,8 @@ class Server:
     """A new host. `types` and `locations` are ranked wishes; `adopt` names an existing server instead.
 
     `close_panel_port` takes the panel's port from everybody at the Cloud Firewall; on the host it stays, for
-    the wizard's tunnel. `optional`: no app runs there, and the move goes on without it if it can't be had.
+    the wizard's tunnel; `unpublish_panel_port` takes it away there too: its domain is the only door then.
+    `optional`: no app runs there, and the move goes on without it if it can't be had.
 
     `address` (and `address6`) take a machine outside Hetzner Cloud, reached as root over SSH: `host_key` is
     its SHA256 fingerprint (empty: known_hosts, else the operator is asked), `identity`, `ssh_config` and
@@ -75,6 +76,7 @@ class Server:
     adopt: str = ""
     panel_domain: str = ""
     close_panel_port: bool = False
+    unpublish_panel_port: bool = False
     optional: bool = False
     address: str = ""
     address6: str = ""
@@ -82,6 +84,11 @@ class Server:
     identity: str = ""
     ssh_config: str = ""
     jump: str = ""
+
+    @property
+    def panel_for_nobody(self) -> bool:
+        """Whether the panel's port is for nobody at all, not even for the operator."""
+        return self.close_panel_port or self.unpublish_panel_port
 
     @property
     def outside(self) -> bool:

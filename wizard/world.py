@@ -83,7 +83,7 @@ class World:
     def panels(self) -> DokployClients:
         from wizard.clients.dokploy import DokployClients
 
-        return DokployClients(self.ssh, self.clock)
+        return DokployClients(self.ssh, self.clock, self.endpoints.trust)
 
     @cached_property
     def vercel(self) -> VercelClient:

@@ -57,12 +57,13 @@ def hosts_are_in_one_zone(config: Config, notes: Notes) -> None:
 
 def the_panels_port_stays_reachable(config: Config, notes: Notes) -> None:
     for index, server in enumerate(config.servers):
-        if server.close_panel_port and not server.panel_domain:
-            notes.say(
-                ("servers", index, "close_panel_port"),
-                "would leave the panel without a door",
-                'Give it a domain first: panel_domain = "panel.example.org".',
-            )
+        for key in ("close_panel_port", "unpublish_panel_port"):
+            if getattr(server, key) and not server.panel_domain:
+                notes.say(
+                    ("servers", index, key),
+                    "would leave the panel without a door",
+                    'Give it a domain first: panel_domain = "panel.example.org".',
+                )
 
 
 def every_host_has_a_purpose(config: Config, notes: Notes) -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
@@ -16,6 +17,20 @@ from wizard.phases.hosts import new_host_target, secret_word
 
 if TYPE_CHECKING:
     from wizard.clients.dokploy import DokployClient, Door
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """Record "unpublished" of firewall.<server>.published: the panel is reached at `domain` since `at`."""
+
+    domain: str
+    at: float
+
+
+def way_in(ctx: Context, server: str) -> str:
+    """The name at which the panel is asked; "" for its published port."""
+    record = ctx.saved.load("unpublished", Unpublished, step=f"firewall.{server}.published")
+    return record.domain if record else ""
 
 
 def api_key_secret(server: str) -> str:
@@ -35,9 +50,9 @@ async def panel(ctx: Context, server: str) -> DokployClient:
             f"the secret {api_key_secret(server)} is not there",
             f"Run provision.{server}.account, or give the key of an account that exists.",
         )
-    return ctx.world.panels.at(await new_host_target(ctx, server), key)
+    return ctx.world.panels.at(await new_host_target(ctx, server), key, way_in(ctx, server))
 
 
 async def door(ctx: Context, server: str) -> Door:
     """The same panel as somebody without a key sees it."""
-    return ctx.world.panels.door(await new_host_target(ctx, server))
+    return ctx.world.panels.door(await new_host_target(ctx, server), way_in(ctx, server))

@@ -45,7 +45,8 @@ def _procedures(config: Config, recorded: Recorded) -> Iterator[Procedure]:
         record = recorded(f"apps.{app.name}.create", "app", AppRecord)
         login = _login(app.server, recorded)
         if record is not None and login:
-            yield _panel_rollback(app, login)
+            server = config.server(app.server)
+            yield _panel_rollback(app, login, server.panel_domain if server.unpublish_panel_port else "")
             yield _emergency(app, record, login)
     for database in config.databases:
         login = _login(config.app(database.app).server, recorded)
@@ -67,13 +68,16 @@ def _login(server: str, recorded: Recorded) -> str:
     return f"{port}{key.user if key else 'root'}@{record.ipv4 or record.ipv6}"
 
 
-def _panel_rollback(app: App, login: str) -> Procedure:
+def _panel_rollback(app: App, login: str, domain: str = "") -> Procedure:
+    """`domain`: the panel's only door, where its port is not published."""
+    panel = f"https://{domain}" if domain else "http://127.0.0.1:3000"
+    tunnel = Action("Open the panel through a tunnel.", f"ssh -N -L 3000:127.0.0.1:3000 {login}")
     return Procedure(
         f"{app.name}: back to the version before",
         f"A deployment of {app.name} turned out wrong, and its panel answers.",
         (
-            Action("Open the panel through a tunnel.", f"ssh -N -L 3000:127.0.0.1:3000 {login}"),
-            Action(f"Open http://127.0.0.1:3000, the application {app.name}, tab Deployments."),
+            *(() if domain else (tunnel,)),
+            Action(f"Open {panel}, the application {app.name}, tab Deployments."),
             Action(
                 "Turn automatic deployment off, so that the next push does not bring the fault back.",
             ),

@@ -100,28 +100,32 @@ class DokployClient:
 
 
 class DokployClients:
-    """Panels by how their hosts are reached. One client for each login and key, kept open."""
+    """Panels by how their hosts are reached. One client for each way and key, kept open.
 
-    def __init__(self, ssh: SshClients, clock: Clock) -> None:
+    `domain` "" leads to the panel's published port, else to that name at the host's proxy, both through SSH.
+    """
+
+    def __init__(self, ssh: SshClients, clock: Clock, trust: str = "") -> None:
         self._ssh = ssh
         self._clock = clock
-        self._wires: dict[Target, Wire] = {}
-        self._clients: dict[tuple[Target, str], DokployClient] = {}
+        self._trust = trust
+        self._wires: dict[tuple[Target, str], Wire] = {}
+        self._clients: dict[tuple[Target, str, str], DokployClient] = {}
 
-    def at(self, target: Target, key: str) -> DokployClient:
+    def at(self, target: Target, key: str, domain: str = "") -> DokployClient:
         """The panel of a host, by an API key."""
-        if (target, key) not in self._clients:
-            self._clients[target, key] = DokployClient(self._wire(target), key)
-        return self._clients[target, key]
+        if (target, key, domain) not in self._clients:
+            self._clients[target, key, domain] = DokployClient(self._wire(target, domain), key)
+        return self._clients[target, key, domain]
 
-    def door(self, target: Target) -> Door:
+    def door(self, target: Target, domain: str = "") -> Door:
         """What a panel shows to somebody without a key: health, pages, sign-up and sign-in."""
-        return Door(self._wire(target))
+        return Door(self._wire(target, domain))
 
-    def _wire(self, target: Target) -> Wire:
-        if target not in self._wires:
-            self._wires[target] = Wire(self._ssh.host(target), self._clock)
-        return self._wires[target]
+    def _wire(self, target: Target, domain: str) -> Wire:
+        if (target, domain) not in self._wires:
+            self._wires[target, domain] = Wire(self._ssh.host(target), self._clock, domain, self._trust)
+        return self._wires[target, domain]
 
     async def aclose(self) -> None:
         for wire in self._wires.values():

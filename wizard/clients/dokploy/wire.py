@@ -1,8 +1,10 @@
-"""HTTP to a panel through SSH: its port 3000 on the host itself, closed to the world."""
+"""HTTP to a panel through SSH: its port 3000 on the host itself, closed to the world; or, where that port is
+not published any more, its own domain at the host's proxy."""
 
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from wizard.clock import Clock
 
 T = TypeVar("T")
-PORT = 3000
+PORT, PROXY_PORT = 3000, 443
 CONNECT_TIMEOUT = 10.0
 TIMEOUT = 60.0
 """Real seconds for an answer. The first sign-up asks the internet for the panel's own address first."""
@@ -56,11 +58,16 @@ class SilenceError(UnreachableError):
 
 class Wire:
     """Requests to one host's panel. Every request has a connection of its own: a kept one may be stale,
-    and then nobody could say whether a change was received."""
+    and then nobody could say whether a change was received.
 
-    def __init__(self, host: HostClient, clock: Clock) -> None:
+    With `domain` they go to the host's proxy over TLS, whose certificate must be of that name; `trust` is a
+    file of authorities to be trusted beside the system's."""
+
+    def __init__(self, host: HostClient, clock: Clock, domain: str = "", trust: str = "") -> None:
         self.host = host
         self.clock = clock
+        self.domain = domain
+        self._trust = trust
         self._http: httpx.AsyncClient | None = None
 
     async def read(
@@ -109,12 +116,13 @@ class Wire:
         timeout: float,
     ) -> Answer:
         for attempt in (1, 2):
-            port = await self.host.forward(PORT)
+            port = await self.host.forward(PROXY_PORT if self.domain else PORT)
             try:
                 answer = await self._client().request(
                     method,
-                    f"http://127.0.0.1:{port}{path}",
-                    headers=dict(headers or {}),
+                    f"{'https' if self.domain else 'http'}://127.0.0.1:{port}{path}",
+                    headers={**(headers or {}), **({"Host": self.domain} if self.domain else {})},
+                    extensions={"sni_hostname": self.domain} if self.domain else None,
                     params=dict(parameters) if parameters else None,
                     json=body,
                     timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT),
@@ -133,7 +141,7 @@ class Wire:
         what = path.rpartition("/")[2]
         return SilenceError(
             f"The panel of {self.host.name} did not answer {what}",
-            f"{type(error).__name__} on its port {PORT}, asked through SSH",
+            f"{type(error).__name__} at {self.domain or f'its port {PORT}'}, asked through SSH",
             "It may be restarting. Run again." if method == "GET" else f"It may be restarting. {_LOOK_FIRST}",
         )
 
@@ -141,12 +149,19 @@ class Wire:
         if self._http is None:
             self._http = httpx.AsyncClient(
                 trust_env=False,
+                verify=self._authorities() if self.domain else True,
                 # A kept session would be sent along with every API key, and hide that the key is dead.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=16, max_keepalive_connections=0),
             )
         return self._http
+
+    def _authorities(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._trust:
+            context.load_verify_locations(self._trust)
+        return context
 
     async def aclose(self) -> None:
         if self._http is not None:

@@ -77,7 +77,7 @@ class CloudFirewall(Step[CloudFacts]):
         return CloudFacts(found, ours, operator, record.server_id, self.name, shut_out)
 
     def _wished(self, operator: Sequence[str]) -> tuple[Rule, ...]:
-        return rules.wished_rules(operator, panel=not self.server.close_panel_port)
+        return rules.wished_rules(operator, panel=not self.server.panel_for_nobody)
 
     def plan(self, facts: CloudFacts) -> Plan:
         if not facts.ours:
@@ -115,7 +115,7 @@ class CloudFirewall(Step[CloudFacts]):
                     way_back=self.way_back,
                 )
             )
-        shared = _shared(facts.operator) if changes and not self.server.close_panel_port else ""
+        shared = _shared(facts.operator) if changes and not self.server.panel_for_nobody else ""
         return Plan(tuple(changes), (shared,) if shared else ())
 
     def _change(self, kind: Kind, key: str, before: str, wished: Sequence[Rule]) -> Change:

@@ -32,7 +32,9 @@ class PortsClosed(Step[None]):
         self.title = f"Ports of {server.name}, from every side"
         # Neighbours are vantages: their own firewalls must be in force before they are asked.
         self.needs = tuple(
-            f"firewall.{other.name}.{layer}" for other in config.servers for layer in ("cloud", "host")
+            f"firewall.{other.name}.{layer}"
+            for other in config.servers
+            for layer in ("cloud", "host", "published")
         )
 
     async def observe(self, ctx: Context) -> None:
@@ -123,7 +125,7 @@ async def _from_host(ctx: Context, server: Server, vantage: str, views: Sequence
 
 
 def _row(view: View, seen: dict[int, Reach], server: Server) -> Row:
-    return ports.judge(view, seen, panel_closed=server.close_panel_port)
+    return ports.judge(view, seen, panel_closed=server.panel_for_nobody)
 
 
 def _checks(matrix: PortMatrix, row: Row) -> list[Check]:

@@ -10,6 +10,7 @@ from wizard.phases.firewall.cloud import CloudFirewall
 from wizard.phases.firewall.host import HostFirewall
 from wizard.phases.firewall.isolation import Isolation
 from wizard.phases.firewall.ports import PortsClosed
+from wizard.phases.firewall.published import PublishedPort
 from wizard.phases.hosts import standing_on
 
 
@@ -17,5 +18,8 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     found: list[Step[Any]] = []
     for server in config.servers:
         cloud = () if server.outside else (CloudFirewall(server, config),)
-        found += standing_on(server.name, *cloud, HostFirewall(server, config), PortsClosed(server, config))
+        published = (PublishedPort(server),) if server.unpublish_panel_port else ()
+        found += standing_on(
+            server.name, *cloud, HostFirewall(server, config), *published, PortsClosed(server, config)
+        )
     return (*found, Isolation(config))

@@ -15,6 +15,7 @@ from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.hosts import new_host, server_record
 from wizard.phases.jobs import run_job
+from wizard.phases.panels import way_in
 from wizard.records import ServerRecord
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ class Panel(Step[PanelFacts]):
         from wizard.clients import commands
 
         name = self.server.name
-        said = await host.run(commands.probe(3, (("127.0.0.1", 3000),)))
+        port = 443 if way_in(ctx, name) else 3000
+        said = await host.run(commands.probe(3, (("127.0.0.1", port),)))
         answers = said.stdout.strip().endswith("open") and replicas == "1/1"
         seen = f"{said.stdout.strip() or 'no answer'}, replicas {replicas or 'none'}"
         installed = ctx.saved.load("installed", Installed)
@@ -158,7 +160,7 @@ class Panel(Step[PanelFacts]):
             state, again = (CheckState.PASSED if answers else CheckState.FAILED), None
         return Check(
             "answers",
-            f"the panel of {name} answers on its port 3000, asked on the host itself",
+            f"the panel of {name} answers on port {port}, asked on the host itself",
             state,
             Evidence(seen, name, ctx.now()),
             "" if answers else f"Look at `docker service logs dokploy` on {name}.",

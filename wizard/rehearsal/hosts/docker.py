@@ -212,10 +212,9 @@ async def _service_update(call: Call, words: list[str]) -> int:
         return await call.fail(f"service {words[-1]} not found")
     if "--image" in words:
         return await hosts_rollout.update_image(call, service, words[words.index("--image") + 1])
-    if "--publish-rm" in words:
-        port = int(words[words.index("--publish-rm") + 1].rpartition("=")[2])
-        service.published = tuple(known for known in service.published if known != port)
-        call.host.close(port)
+    for option in ("--publish-rm", "--publish-add"):
+        if option in words:
+            await hosts_rollout.publish(call, service, words[words.index(option) + 1], option)
     return await call.say(f"{service.name}\n")
 
 

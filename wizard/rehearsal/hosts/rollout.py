@@ -30,6 +30,13 @@ async def _service_inspect(call: Call, words: list[str]) -> int:
         "Name": service.name,
         "TaskTemplate": {"ContainerSpec": container},
         "Mode": {"Replicated": {"Replicas": service.replicas}},
+        "EndpointSpec": {
+            "Mode": "vip",
+            "Ports": [
+                {"Protocol": "tcp", "TargetPort": port, "PublishedPort": port, "PublishMode": "host"}
+                for port in service.published
+            ],
+        },
     }
     return await call.say(json.dumps([{"Spec": spec, "UpdateStatus": status or None}]) + "\n")
 
@@ -52,6 +59,26 @@ async def update_image(call: Call, service: SwarmService, image: str) -> int:
         call.host.stage.fronts.of(call.host.name).app_version(app.name, service.version)
     call.host.stage.ledger.record("host", "service update", f"{call.host.name} {service.name}", image)
     return await call.say(f"{service.name}\nverify: Service {service.name} converged\n")
+
+
+async def publish(call: Call, service: SwarmService, wished: str, option: str) -> None:
+    """A port taken away or added; the task is stopped and started anew, and nobody answers meanwhile.
+
+    Docker compares the mode too, whose default is ingress: a port of mode host needs it said.
+    """
+    asked = dict(pair.split("=") for pair in wished.split(",")) if "=" in wished else {"target": wished}
+    port, host = int(asked["target"]), call.host
+    if option == "--publish-rm" and asked.get("mode") == "host":
+        service.published = tuple(known for known in service.published if known != port)
+        host.close(port)
+    elif option == "--publish-add":
+        service.published = (*service.published, port)
+    if service.name == "dokploy":
+        panel = host.stage.panels.of(host.name)
+        panel.restart()
+        if port in service.published:
+            panel.open()
+    host.stage.ledger.record("host", option, f"{host.name} {service.name}", wished)
 
 
 def _app(call: Call, name: str) -> App | None:
