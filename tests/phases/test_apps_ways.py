@@ -89,10 +89,14 @@ async def test_a_zone_edited_by_hand_is_asked_for_its_record_and_waited_for(tmp_
 @pytest.mark.parametrize("app", ["web", "api"])
 async def test_a_push_by_somebody_is_deployed_from_then_on(tmp_path: Path, app: str) -> None:
     async with scene(tmp_path, example()) as found:
-        await found.until(f"apps.{app}.webhook")
+        turn = await found.until(f"apps.{app}.webhook")
         wish = found.config.app(app)
         panel = found.panel(wish.server)
         before = len(panel.state.hooks)
+        repository = found.stage.git.state.find(wish.repository)
+        head = repository.head(wish.branch) if repository else None
+        proof = next(one for one in turn.checks if one.name == f"{app}.delivered")
+        assert head is not None and f"commit {head.sha[:12]}, as pushed" in proof.evidence.seen
 
         await found.stage.git.push(wish.repository, wish.branch, {"NEWS.md": b"news\n"}, "News")
         await found.stage.git.push(wish.repository, "other", {"NEWS.md": b"more\n"}, "Not for production")

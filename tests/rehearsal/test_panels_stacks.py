@@ -31,6 +31,8 @@ async def front_shop(world: PanelWorld) -> Shop:
 
 async def test_a_deployment_is_queued_then_runs_then_ends_and_its_log_is_read_over_rest(shop: Shop) -> None:
     stack = await shop.stack()
+    asked = await shop.client.get("compose.getConvertedCompose", composeId=stack["composeId"])
+    assert asked == "null\n", "before the first clone there is nothing to write out"
     answer = PROCEDURES["compose.deploy"].handler(shop.panel, {"composeId": stack["composeId"]})
     assert answer["success"] and not shop.panel.table("deployment"), "queued is not deployed"
     queued = PROCEDURES["deployment.queueList"].handler(shop.panel, {})

@@ -31,13 +31,28 @@ _ANSWERS = {
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Record "proven": the delivery, the panel's answer, and the deployment that it began."""
+    """Record "proven": the delivery, the panel's answer, and the deployment that it began.
+
+    `pushed` is the commit that the push was of, `commit` the one that was deployed, as the panel tells; it is
+    later when somebody pushed meanwhile. Either is "" where it is not told.
+    """
 
     hook: str
     delivery: str
     status: int
     deployment: str
     at: float
+    pushed: str = ""
+    commit: str = ""
+
+    @property
+    def told(self) -> str:
+        """Of the commits, for people."""
+        if not self.pushed or not self.commit:
+            return "which commit, is not told"
+        if self.pushed == self.commit:
+            return f"commit {self.commit[:12]}, as pushed"
+        return f"commit {self.commit[:12]}, the branch's head, which came after {self.pushed[:12]}"
 
 
 async def deliver(ctx: Context, app: App, hook: str) -> Proven:
@@ -50,9 +65,12 @@ async def deliver(ctx: Context, app: App, hook: str) -> Proven:
     past = await git.deliveries(app.repository, hook)
     there = await deployments(ctx, app)
     arrived = next((one for one in past if one.event == "push" and one.code == 200), None)
-    if arrived is not None and there:
+    if arrived is not None:
         # Delivered before the wizard was interrupted, or pushed by somebody since.
-        return await _followed(ctx, app, hook, arrived, there[0].id)
+        answer = await git.delivery(app.repository, hook, arrived.id)
+        begun = next((one.id for one in there if answer.sha in ("", one.commit)), "")
+        if begun:
+            return await _followed(ctx, app, hook, answer, begun)
     known, before = {one.id for one in past}, {one.id for one in there}
     await git.send_push(app.repository, hook)
     answer = await _arrived(ctx, app, hook, known)
@@ -62,7 +80,7 @@ async def deliver(ctx: Context, app: App, hook: str) -> Proven:
             f"{answer.delivery.code or answer.delivery.status} {answer.body}".strip(),
             _way(answer.delivery, app),
         )
-    return await _followed(ctx, app, hook, answer.delivery, await _began(ctx, app, before))
+    return await _followed(ctx, app, hook, answer, await _began(ctx, app, before))
 
 
 async def _arrived(ctx: Context, app: App, hook: str, known: set[str]) -> DeliveryAnswer:
@@ -92,15 +110,30 @@ async def _began(ctx: Context, app: App, before: set[str]) -> str:
     )
 
 
-async def _followed(ctx: Context, app: App, hook: str, delivery: Delivery, identity: str) -> Proven:
-    """Until the app is up again: later steps look at it."""
+async def _followed(ctx: Context, app: App, hook: str, answer: DeliveryAnswer, identity: str) -> Proven:
+    """Until the app is up again: later steps look at it. Raises WizardError for another commit."""
     ended = await follow(ctx, app, identity)
     if ended.status != "done":
         raise failure(app, await why(ctx, app, ended))
     deadline = ctx.now() + _CONVERGES_WITHIN
     while ctx.now() < deadline and not (await running(ctx, app)).good:
         await ctx.world.clock.sleep(_AGAIN)
-    return Proven(hook, delivery.id, delivery.code, identity, ctx.now())
+    await _same(ctx, app, answer.sha, ended.commit)
+    delivery = answer.delivery
+    return Proven(hook, delivery.id, delivery.code, identity, ctx.now(), answer.sha, ended.commit)
+
+
+async def _same(ctx: Context, app: App, pushed: str, deployed: str) -> None:
+    """The panel clones the branch's head: what was pushed, or what was pushed after it."""
+    if not pushed or not deployed or pushed == deployed:
+        return
+    head = await ctx.world.git.of(app.git_host).head(app.repository, app.branch)
+    if head is None or head.sha != deployed:
+        raise WizardError(
+            f"A push of {app.name} was deployed, but not what was pushed",
+            f"{pushed[:12]} was pushed, the panel deployed {deployed[:12]}",
+            f"Look at the panel: does it take {app.name} from {app.repository}, branch {app.branch}?",
+        )
 
 
 def told(answer: DeliveryAnswer, app: App) -> str:

@@ -111,7 +111,8 @@ class DeployStep(Step[DeployFacts]):
             text = await client.get("compose.getConvertedCompose", composeId=record.id)
         except VendorError:
             return ""
-        return text if isinstance(text, str) else ""
+        # Before the first clone the panel writes out nothing, in YAML.
+        return text if isinstance(text, str) and text.strip() != "null" else ""
 
     def plan(self, facts: DeployFacts) -> Plan:
         same = facts.deployed is not None and facts.deployed.wish == facts.wish

@@ -10,6 +10,7 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import NOTHING, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps.deploy import Deployed
+from wizard.phases.apps.logs import watched
 from wizard.phases.apps.places import new_place
 from wizard.phases.apps.running import last_lines, running
 
@@ -37,7 +38,13 @@ class HealthyStep(Step[None]):
         return NOTHING
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
-        return [await self._parts(ctx), await self._answers(ctx)]
+        return [await self._parts(ctx), await self._answers(ctx), await self._log(ctx)]
+
+    async def _log(self, ctx: Context) -> Check:
+        """From the start of the deployment on, however long ago that is: while it settles, too."""
+        deployed = ctx.saved.load("deployed", Deployed, step=f"apps.{self.app.name}.deploy")
+        since = deployed.at - deployed.seconds if deployed is not None else ctx.now()
+        return await watched(ctx, self.app, since)
 
     def _patient(self, ctx: Context) -> bool:
         deployed = ctx.saved.load("deployed", Deployed, step=f"apps.{self.app.name}.deploy")

@@ -151,5 +151,6 @@ async def last_lines(ctx: Context, app: App, running: Running, lines: int = 8) -
             said = await host.run(
                 commands.docker("logs", "--tail", str(lines), str(item["Name"]).lstrip("/")), check=False
             )
-            shown += [f"{_container(item).name}: {line}" for line in said.stdout.splitlines()[-lines:]]
+            written = (said.stdout + said.stderr).splitlines()[-lines:]
+            shown += [f"{_container(item).name}: {line}" for line in written]
     return tuple(shown[-3 * lines :])

@@ -295,7 +295,8 @@ class WebhookStep(Step[WebhookFacts]):
             return Check(name, question, CheckState.UNKNOWN, evidence, "Run this step.")
         proven = facts.proven
         seen = (
-            f"delivery {proven.delivery}: answer {proven.status}; deployment {proven.deployment} ended well"
+            f"delivery {proven.delivery}: answer {proven.status}; deployment {proven.deployment} ended well, "
+            f"{proven.told}"
         )
         return check(name, question, True, seen=seen, vantage=vantage, at=proven.at)
 

@@ -145,16 +145,19 @@ def load_mounts(panel: Panel, given: Row) -> list[Row]:
 
 @query("compose.getConvertedCompose", "composeId")
 def converted(panel: Panel, given: Row) -> str:
-    """The file as it will run: parsed and written again, with the proxy's labels; comments are lost."""
+    """The file as it will run: parsed and written again, with the proxy's labels; comments are lost.
+
+    Without a file, before the first clone, the panel writes out nothing at all: the word `null`.
+    """
     from wizard.rehearsal.panels.stack import stored_text, with_labels
 
     row = find(panel, given)
     text = stored_text(panel, row)
-    if text is None:
-        raise mistake("Compose file not found")
     try:
-        data = yaml.safe_load(text)
-        return yaml.safe_dump(with_labels(panel, row, data or {}), sort_keys=False)
+        data = yaml.safe_load(text) if text is not None else None
+        if data is None:
+            return "null\n"
+        return yaml.safe_dump(with_labels(panel, row, data), sort_keys=False)
     except yaml.YAMLError as error:
         raise mistake(f"Error converting: {str(error).splitlines()[0]}") from error
 
