@@ -225,6 +225,7 @@ async def test_revoked_means_that_vercel_refuses_the_token(tmp_path: Path) -> No
         (listed,) = await small.bench.prove(step)
         assert "VERCEL_TOKEN: Vercel: refused" in listed.evidence.seen
         del small.bench.progress.answers[step.id]
+        await small.world.secrets.drop("GITHUB_TOKEN")
         turn = await small.bench.drive(step, {step.id: "revoked"})
         states = {one.name: one.state for one in turn.checks}
         assert turn.done and states["revoked.VERCEL_TOKEN"] is CheckState.PASSED
