@@ -409,3 +409,38 @@ def test_a_secret_never_takes_a_name_that_the_file_uses_for_something_else() -> 
     assert 'DB_PASSWORD: "${WEB_DB_PASSWORD}"' in made.text
     assert 'sonar.jdbc.password: "${SONAR_JDBC_PASSWORD}"' in made.text
     assert "A_TOKEN: '${TOKEN}', B_TOKEN: '${TOKEN:-second}'" in made.text
+
+
+@pytest.mark.parametrize("image, target, rule", [
+    ("php:8.3-apache", "/var/www/html", Rule.CODE_ONLY_BY_MOUNT),
+    ("nginx:1.27", "/usr/share/nginx/html", Rule.CODE_ONLY_BY_MOUNT),
+    ("roundcube/roundcubemail:1.6", "/var/www/html", Rule.DATA_IN_CLONE),
+    ("nextcloud:30", "/var/www/html", Rule.DATA_IN_CLONE),
+])  # fmt: skip
+def test_an_application_that_fills_its_folder_itself_keeps_data_there(
+    image: str, target: str, rule: Rule
+) -> None:
+    assert of(rule, f"web: {{image: '{image}', volumes: ['./www:{target}']}}")
+
+
+@pytest.mark.parametrize("target", ["/etc/otel.yml", "/var/run/docker.sock"])
+def test_a_file_that_a_variable_names_becomes_no_volume(target: str) -> None:
+    (found,) = of(Rule.VARIABLE_PATH, f"web: {{image: 'a:1', volumes: ['${{WHERE}}:{target}']}}")
+    assert found.severity is Severity.MUST_FIX and not found.edits
+
+
+@pytest.mark.parametrize("name", ["host", "bridge"])
+def test_networks_that_every_host_has_are_no_finding(name: str) -> None:
+    body = f"web: {{image: 'a:1', networks: [n]}}\n---\nnetworks: {{n: {{external: true, name: {name}}}}}"
+    assert not of(Rule.EXTERNAL_NETWORK, body)
+
+
+@pytest.mark.parametrize("value, secret", [
+    ("smtp://127.0.0.1:25", False),
+    ("https://abc@o1.ingest.example/1", False),
+    ("mysql://u:p4ss@db/x", True),
+    ("Server=db;Password=p4ss", True),
+])  # fmt: skip
+def test_a_dsn_is_a_secret_only_with_a_password_in_it(value: str, secret: bool) -> None:
+    body = f"web: {{image: 'a:1', environment: {{MAILER_DSN: '{value}'}}}}"
+    assert bool(of(Rule.SECRET_IN_FILE, body)) is secret

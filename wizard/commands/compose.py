@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wizard.commands.lines import put_json, say
 from wizard.commands.options import Options
-from wizard.errors import ExitCode, UsageError
+from wizard.errors import ExitCode, UsageError, WizardError
 
 if TYPE_CHECKING:
     from wizard.compose.finding import Finding
@@ -176,7 +176,6 @@ def _write(out: Path, text: str) -> None:
     try:
         write_atomically(out, text)
         out.chmod(0o644)
-    except OSError as error:
-        raise UsageError(
-            f"{out} cannot be written", (error.strerror or "").lower(), "Name another file by --write."
-        ) from None
+    except (OSError, WizardError) as error:
+        why = error.why if isinstance(error, WizardError) else (error.strerror or "").lower()
+        raise UsageError(f"{out} cannot be written", why, "Name another file by --write.") from None

@@ -57,6 +57,11 @@ _SYSTEM = (
     "/var/log",
     "/lib/modules",
 )
+_GENERAL = re.compile(
+    r"(?:php|httpd|apache\d?|nginx|caddy|node|bun|deno|python|ruby|perl|golang|alpine|debian|ubuntu|busybox|lamp|\$)(?:$|[-_:.])",
+    re.I,
+)
+"""Images of a language or a web server, which hold nobody's application."""
 _COPY = re.compile(r"^\s*(?:COPY|ADD)\s+(.+)$", re.I | re.MULTILINE)
 
 
@@ -114,6 +119,11 @@ def _relative(mount: Mount, source: str, service: Service, setting: Setting) -> 
     return Bind.DATA
 
 
+def is_file(target: str) -> bool:
+    """Whether one file is mounted there, which a volume cannot be."""
+    return bool(_FILE.search(target) or target.endswith(".sock"))
+
+
 def panel_file(source: str, setting: Setting) -> bool:
     """Whether it is one of the panel's file mounts: `files/` beside the clone, not in it."""
     ups, rest = climb(source)
@@ -126,7 +136,7 @@ def _code(mount: Mount, source: str, service: Service, setting: Setting) -> Bind
         return None
     if service.build_context is None:
         bare = _CODE_ROOT.match(mount.target) and not _DATA_WORD.search(source)
-        return Bind.BARE_CODE if bare else None
+        return Bind.BARE_CODE if bare and not _fills(service, mount) else None
     context = resolved(service.build_context)
     looks_so = _looks_like_code(mount, source)
     if not inside(source, context):
@@ -135,6 +145,12 @@ def _code(mount: Mount, source: str, service: Service, setting: Setting) -> Bind
     if mount.target.startswith("/etc/") or not (looks_so or whole):
         return None
     return Bind.CODE if copied(source, service, setting) is not False else Bind.BARE_CODE
+
+
+def _fills(service: Service, mount: Mount) -> bool:
+    """Whether the image is an application's own that keeps itself there, as Nextcloud does."""
+    name = resolved(service.image or "").split("@")[0].rpartition("/")[2].split(":")[0]
+    return mount.target.startswith("/var/www") and _GENERAL.match(name) is None
 
 
 def _looks_like_code(mount: Mount, source: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from yaml.nodes import MappingNode, ScalarNode
 
 from wizard.compose import edits
-from wizard.compose.binds import Bind, bind_of, without
+from wizard.compose.binds import Bind, bind_of, is_file, without
 from wizard.compose.document import Entry, entries, get, scalar, value_of
 from wizard.compose.finding import Edit, Finding, Rule, Severity
 from wizard.compose.setting import Setting, climb
@@ -99,13 +99,14 @@ def host_paths(stack: Stack, setting: Setting) -> Iterator[Finding]:
 def _variable_path(
     stack: Stack, setting: Setting, mount: Mount, services: tuple[Service, ...], names: dict[str, str]
 ) -> Finding:
-    keeps = not mount.read_only and "$" not in mount.target
+    keeps = not mount.read_only and "$" not in mount.target and not is_file(mount.target)
     changes, name = _into_volume(stack, setting, mount, names) if keeps else ((), "")
     return _finding(
         Rule.VARIABLE_PATH, Severity.DATA_LOSS if keeps else Severity.MUST_FIX, mount, services,
         "A variable says where this is. A relative path lies inside the clone, which the panel deletes at each "
         "deployment; an absolute one is a path of the old machine, empty on the new host.",
-        _KEEP if keeps else "Decide whether the service is needed under the panel; if so, give it a volume.",
+        _KEEP if keeps else "Decide whether the service is needed under the panel; if so, give it a volume, or its "
+        "configuration as `configs:`.",
         changes, name,
     )  # fmt: skip
 

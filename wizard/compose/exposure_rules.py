@@ -27,6 +27,8 @@ _POINTER = re.compile(
     re.I,
 )
 PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@${}]*:(?P<password>[^/\s@${}]+)@")
+_DSN = re.compile(r"(?:^|_)DSN$", re.I)
+_WITH_PASSWORD = re.compile(r"\b(?:password|passwd|pwd|secret)=[^;&\s$]", re.I)
 _AN_ADDRESS = re.compile(r"_?(?:URL|URI|DSN|ADDRESS|CONNECTION(?:_STRING)?)$", re.I)
 _DEFAULT = re.compile(r"\$\{(?P<name>\w+):?-(?P<default>[^${}]+)\}")
 _PLAIN = re.compile(
@@ -148,6 +150,8 @@ def _how_secret(variable: Variable) -> str:
     if PASSWORD_IN_ADDRESS.search(value):
         return "holds an address with a password in it"
     if not _SECRET.search(variable.name) or _POINTER.search(variable.name):
+        return ""
+    if _DSN.search(variable.name) and not _WITH_PASSWORD.search(value):
         return ""
     default = _DEFAULT.search(value)
     if default and not _PLAIN.match(default["default"]):

@@ -15,6 +15,7 @@ from wizard.compose.stack import Stack
 from wizard.compose.syntax import resolved
 
 _PANEL_NETWORK = "dokploy-network"
+_ALWAYS_THERE = ("host", "bridge", "none")
 
 
 def project_name(stack: Stack, setting: Setting) -> Iterator[Finding]:
@@ -56,7 +57,9 @@ def networks(stack: Stack, setting: Setting) -> Iterator[Finding]:
     for entry in entries(stack.document.section("networks")):
         external = get(entry.value, "external")
         name = value_of(entry.value, "name") or entry.key
-        if external is None or scalar(external.value) == "false" or _PANEL_NETWORK in (name, entry.key):
+        if external is None or scalar(external.value) == "false" or name in _ALWAYS_THERE:
+            continue
+        if _PANEL_NETWORK in (name, entry.key):
             continue
         yield Finding(
             Rule.EXTERNAL_NETWORK, Severity.MUST_FIX, "", entry.line, name,
