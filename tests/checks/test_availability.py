@@ -105,7 +105,9 @@ class Shop:
             self.began, self.ended = self.began or time.monotonic(), time.monotonic()
             return web.Response(status=404, text="404 page not found")
         if 0 <= since < self.slow:
-            await asyncio.sleep(0.7)
+            # In many naps: each is as late as this program is, which the probe takes off again.
+            for _ in range(35):
+                await asyncio.sleep(0.02)
         return web.Response(text="marker build-7")
 
 
