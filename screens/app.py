@@ -21,7 +21,7 @@ from screens.overview import Overview
 from screens.palette import providers
 from screens.session import Session
 from screens.theme import NIGHT, THEMES
-from wizard.engine.events import Detail, Event, StepChanged, StepState
+from wizard.engine.events import NOTHING, Detail, Event, RunEnded, StepChanged, StepState
 from wizard.engine.plan import Plan
 from wizard.engine.step import Phase
 from wizard.errors import ExitCode, WizardError
@@ -57,6 +57,7 @@ class WizardApp(App[int]):
         """Called when the first frame is there: it opens the session."""
         self._start = start
         self._way_back = False
+        self._told = False
         self._offered: set[str] = set()
         self._watched: set[tuple[float | None, bool]] = set()
         self._unsubscribe = session.subscribe(self._hear)
@@ -88,6 +89,9 @@ class WizardApp(App[int]):
     # Commands to the session.
 
     def go(self) -> None:
+        if self.session.rebuilt and not self._told:
+            self._told = True
+            self.notify(self.session.rebuilt, severity="warning", timeout=30, markup=False)
         self.carry_out(self.session.start())
 
     def carry_out(self, work: Awaitable[object]) -> None:
@@ -97,11 +101,14 @@ class WizardApp(App[int]):
             try:
                 await work
             except WizardError as error:
-                from screens.message import Trouble
-
-                self.push_screen(Trouble(error))
+                self._tell(error)
 
         self.run_worker(tried(), exit_on_error=True)
+
+    def _tell(self, error: WizardError) -> None:
+        from screens.message import Trouble
+
+        self.push_screen(Trouble(error))
 
     def apply(self, step: str) -> None:
         """Apply the plan that is on the screen, after the names of what cannot be undone were typed."""
@@ -182,6 +189,10 @@ class WizardApp(App[int]):
         from screens.confirm import Confirm
 
         info = self.model.info(target)
+        if all(one.state in NOTHING for one in self.model.steps if target in (one.id, one.phase.value)):
+            nothing = f"Nothing of {target} was done, so there is nothing to undo."
+            self.notify(nothing, timeout=4, markup=False)
+            return
         way_back = info.way_back if info and info.way_back else ""
         text = [
             f"The run is stopped, and {target} is taken back together with every step that needs it.",
@@ -211,6 +222,8 @@ class WizardApp(App[int]):
     def _hear(self, event: Event) -> None:
         if isinstance(event, Detail) and event.topic == "watch" and self.is_running:
             self._show_the_world(event.payload)
+        if isinstance(event, RunEnded) and self.session.trouble is not None:
+            self.call_later(self._tell, self.session.trouble)
         if self._way_back and isinstance(event, StepChanged) and event.state is StepState.ASKING:
             self.call_later(self._approve_way_back, event.step)
 

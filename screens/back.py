@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING
 
 from screens.confirm import Confirm
 from screens.text import clock, duration
-from wizard.engine.events import StepState
+from wizard.engine.events import NOTHING
 
 if TYPE_CHECKING:
     from screens.app import WizardApp
 
 
 FLIP = "cutover.flip"
-_NOTHING = (StepState.PENDING, StepState.SKIPPED, StepState.UNDONE)
 
 
 def flipped(wizard: WizardApp) -> bool:
     """Whether there is something to go back from."""
     info = wizard.model.info(FLIP)
-    return info is not None and info.state not in _NOTHING
+    return info is not None and info.state not in NOTHING
 
 
 def offer_back(wizard: WizardApp) -> None:

@@ -26,6 +26,8 @@ class _NotYet:
     remaining = None
     behind_back = ()
     remembered = ()
+    rebuilt = ""
+    trouble = None
 
     def __init__(self, live: bool) -> None:
         self.live = live

@@ -11,15 +11,23 @@ if TYPE_CHECKING:
     from wizard.engine.info import Costs, StepInfo
     from wizard.engine.plan import Plan, Question
     from wizard.engine.step import Phase
+    from wizard.errors import WizardError
 
 
 class Session(Protocol):
     """One attended migration. Moments and durations are seconds of the world's time."""
 
     paused: bool
+    trouble: WizardError | None
+    """What ended the last run altogether."""
 
     @property
     def live(self) -> bool: ...
+
+    @property
+    def rebuilt(self) -> str:
+        """Why the progress file had to be rebuilt, "" if it had not."""
+        ...
 
     @property
     def title(self) -> str: ...

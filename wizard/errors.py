@@ -43,6 +43,17 @@ class LockedError(WizardError):
     exit_code = ExitCode.LOCKED
 
 
+class DiskError(WizardError):
+    """Our own files cannot be written: what the outside has is not noted, so nothing more is changed."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(
+            f"{file} cannot be written",
+            why,
+            "Make room or mend the disk, then run again: it looks at what was done, and goes on from there.",
+        )
+
+
 class VendorError(WizardError):
     """An outside system refused. `code` is the vendor's own word for it."""
 

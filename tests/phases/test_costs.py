@@ -6,11 +6,12 @@ import dataclasses
 from decimal import Decimal
 from pathlib import Path
 
+from wizard.config import Config
 from wizard.configfile import example
 from wizard.engine.plan import Change, Kind, Money, Plan
 from wizard.engine.progress import Progress, encode
 from wizard.phases import costs_of
-from wizard.phases.costs import assumptions, foreseen, yearly
+from wizard.phases.costs import assumptions, foreseen, total, yearly
 from wizard.phases.prepare.vercel_records import VercelRecord, record_name
 from wizard.records import AddressRecord, BilledAddresses, ServerRecord
 
@@ -32,6 +33,10 @@ def _costs(kind: Kind, *amounts: str) -> Plan:
     )
 
 
+def _whole(config: Config, progress: Progress, plans: dict[str, Plan]) -> tuple[Money, ...]:
+    return total([*costs_of(config, progress).after, *foreseen(config, progress, plans)])
+
+
 def test_the_whole_is_foreseen_from_the_start_and_stays_the_same_while_it_is_ordered(tmp_path: Path) -> None:
     progress, config = Progress(tmp_path / "progress.toml"), example()
     plans = {
@@ -40,16 +45,16 @@ def test_the_whole_is_foreseen_from_the_start_and_stays_the_same_while_it_is_ord
         "provision.backend.address": _costs(Kind.CREATE, "0.60"),
         "provision.backend.server": _costs(Kind.CREATE, "18.00"),
     }
-    whole = [Money(Decimal("26.40"))]
-    assert list(foreseen(config, progress, plans)) == whole
+    whole = (Money(Decimal("26.40")),)
+    assert _whole(config, progress, plans) == whole
     address = AddressRecord("frontend", "ipv4", "203.0.113.7", "fsn1", "0.60")
     billed = encode(BilledAddresses((address,), 1.0))
     progress.step("provision.frontend.address").saved["billed"] = billed
-    assert list(foreseen(config, progress, plans)) == whole, "the address stands, its plan is an old one"
+    assert _whole(config, progress, plans) == whole, "the address stands, its plan is an old one"
     record = ServerRecord("frontend", 1, "cx23", "fsn1", "203.0.113.7", monthly_gross="7.80")
     progress.step("provision.frontend.server").saved["server"] = encode(record)
-    assert list(foreseen(config, progress, plans)) == whole, "as the server stands, with its address"
-    assert list(foreseen(config, progress, {})) == [Money(Decimal("7.80"))]
+    assert _whole(config, progress, plans) == whole, "as the server stands, with its address"
+    assert _whole(config, progress, {}) == (Money(Decimal("7.80")),)
 
 
 def test_amounts_of_one_currency_are_added(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from wizard.engine.events import (
 from wizard.engine.plan import Change, Money, Plan, Question
 from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
+from wizard.errors import WizardError
 
 NOW = 1_780_000_000.0
 
@@ -76,7 +77,9 @@ class FakeSession:
         self.calls: list[tuple[str, ...]] = []
         self.at = NOW
         self.fails: Exception | None = None
+        self.rebuilt = ""
         self.remembered: tuple[Detail, ...] = ()
+        self.trouble: WizardError | None = None
         self._infos = {info.id: info for info in steps()}
         self._plans: dict[str, Plan] = {}
         self._checks: dict[str, dict[str, Check]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +58,27 @@ def configuration(options: Options) -> Config:
     return configfile.load(options.config_path)
 
 
+def loaded(options: Options) -> Progress:
+    """The progress file; that it had to be rebuilt is told on standard error."""
+    from wizard.commands.lines import say
+
+    progress = load(options.progress)
+    if progress.rebuilt:
+        say(progress.rebuilt, to=sys.stderr)
+    return progress
+
+
 @contextlib.asynccontextmanager
-async def opened(options: Options) -> AsyncIterator[Place]:
-    """Everything a command needs that works on the migration; locked against a second wizard."""
+async def opened(options: Options, *, tell: bool = True) -> AsyncIterator[Place]:
+    """Everything a command needs that works on the migration; locked against a second wizard.
+
+    `tell`: on standard error, when the progress file had to be rebuilt.
+    """
     config = configuration(options)
     with locked(options.progress):
+        progress = loaded(options) if tell else load(options.progress)
         async with _outside(options, config) as (world, door):
-            yield Place(options, config, world, load(options.progress), door)
+            yield Place(options, config, world, progress, door)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from wizard.commands.place import Place, opened
 from wizard.engine.events import jsonable
 from wizard.engine.plan import Failed, Money, Plan
 from wizard.errors import ExitCode
-from wizard.phases.costs import assumptions, foreseen, yearly
+from wizard.phases.costs import assumptions, foreseen, total, yearly
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,4 +64,4 @@ def _sum(amounts: tuple[Money, ...]) -> str:
 def costs(place: Place, plans: dict[str, Plan]) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
     """Monthly totals by currency: what is there already, and what the plans would add to it."""
     known = phases.costs_of(place.config, place.progress)
-    return known.before, foreseen(place.config, place.progress, plans)
+    return known.before, total([*known.after, *foreseen(place.config, place.progress, plans)])

@@ -8,8 +8,7 @@ from pathlib import Path
 from wizard import phases
 from wizard.commands.lines import say
 from wizard.commands.options import Options
-from wizard.commands.place import configuration
-from wizard.engine.progress import load
+from wizard.commands.place import configuration, loaded
 from wizard.errors import ExitCode, UsageError
 from wizard.report import gather as report
 from wizard.report.render import Form, render
@@ -22,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
     config = configuration(options)
-    progress = load(options.progress)
+    progress = loaded(options)
     costs = phases.costs_of(config, progress)
     gathered = report.gather(config, phases.steps(config), progress, costs.before, costs.after)
     form = Form(arguments.format or (Form.JSON if options.json else Form.MARKDOWN))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from wizard.commands.lines import put_json, reader, say
 from wizard.commands.options import Options
@@ -20,6 +22,7 @@ from wizard.engine.run import Engine, Result
 from wizard.engine.step import Phase
 from wizard.errors import ExitCode, WizardError
 
+_UNHEARD = "Nobody takes the output any more · the change under way is finished, then the run ends."
 EXIT = {
     Result.DONE: ExitCode.DONE,
     Result.FAILED: ExitCode.FAILED,
@@ -41,7 +44,7 @@ async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
     async with opened(options) as place:
         counter.remember(place.progress)
         async with place.engine(operator_for(options), bus) as engine:
-            with stopped_by_signals(engine):
+            with stopped_by_signals(engine, bus):
                 result = await engine.run(Phase(arguments.until) if arguments.until else None)
             await conclude(place, engine, counter, result)
     return EXIT[result]
@@ -86,8 +89,11 @@ def _tracebacks(engine: Engine) -> None:
 
 
 @contextlib.contextmanager
-def stopped_by_signals(engine: Engine) -> Iterator[None]:
-    """The first Ctrl-C ends the run once the change under way is written down; a second one at once."""
+def stopped_by_signals(engine: Engine, bus: Bus) -> Iterator[None]:
+    """The first Ctrl-C ends the run once the change under way is written down; a second one at once.
+
+    A terminal that is closed, and output that nobody takes any more, end it as the first one does.
+    """
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
     stops: set[asyncio.Task[None]] = set()
@@ -97,13 +103,42 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
             if running is not None:
                 running.cancel()
             return
-        stops.add(loop.create_task(engine.stop()))
+        end()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    def end() -> None:
+        if not stops:
+            engine.wind_down()
+            stops.add(loop.create_task(engine.stop()))
+
+    def hush(_: OSError) -> None:
+        _silence(sys.stdout)
+        try:
+            say(_UNHEARD, to=sys.stderr)
+        except OSError:
+            _silence(sys.stderr)
+        end()
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
     for number in numbers:
         loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # Under nohup it goes on.
+        numbers.append(signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, end)
+    bus.when_lost = hush
     try:
         yield
     finally:
+        bus.when_lost = None
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still to be said goes nowhere; the exit code tells how it ended."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.flush()
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -54,5 +54,5 @@ async def _session(options: Options) -> AsyncIterator[EngineSession]:
     from wizard.commands.place import opened
     from wizard.engine.session import EngineSession
 
-    async with opened(options) as place:
+    async with opened(options, tell=False) as place:
         yield EngineSession(phases.steps(place.config), place.world, place.progress)

@@ -11,7 +11,7 @@ from wizard import phases
 from wizard.clock import moment_text
 from wizard.commands.lines import Paint, put_json, say
 from wizard.commands.options import Options
-from wizard.commands.place import configuration
+from wizard.commands.place import configuration, loaded
 from wizard.engine.events import StepState
 from wizard.engine.progress import Progress, load
 from wizard.engine.step import Phase, Step
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
     steps = phases.steps(configuration(options))
-    progress = load(options.progress)
+    progress = loaded(options)
     _show(options, steps, progress)
     while arguments.watch and not _over(steps, progress):
         await asyncio.sleep(_LOOK_AGAIN)

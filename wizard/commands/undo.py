@@ -26,7 +26,7 @@ async def run(options: Options, arguments: argparse.Namespace) -> ExitCode:
         counter.remember(place.progress)
         async with place.engine(operator_for(options), bus) as engine:
             chosen_steps(engine.steps, arguments.target)
-            with stopped_by_signals(engine):
+            with stopped_by_signals(engine, bus):
                 result = await engine.undo(arguments.target)
             await conclude(place, engine, counter, result)
     return EXIT[result]

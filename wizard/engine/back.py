@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from wizard.engine import journal
-from wizard.engine.events import Output, Planned, StepChanged, StepState
+from wizard.engine.events import NOTHING, Output, Planned, StepChanged, StepState
 from wizard.engine.order import needed_by
 from wizard.engine.plan import Ask, Choice, Failed, Plan, Question, Wait
 from wizard.engine.result import Result
@@ -26,8 +26,6 @@ from wizard.engine.turn import (
 from wizard.errors import UsageError, WizardError
 from wizard.redact import redact
 
-_NOTHING = (StepState.PENDING, StepState.UNDONE, StepState.SKIPPED)
-"""Of such a step there is nothing to be taken back."""
 _RESTS = (StepState.DONE, StepState.UNDOING)
 FORWARD, BACK = "forward", "back"
 _AGAIN = "Run `undo {0}` again: it goes on from here. Or `run`: what was taken back is done again."
@@ -116,7 +114,7 @@ class WayBack:
         self._refuse_out_of_order(chosen)
         whole = needed_by(self._steps, chosen)
         self._refuse_the_impossible(whole)
-        return [step for step in reversed(whole) if self._state(step) not in _NOTHING]
+        return [step for step in reversed(whole) if self._state(step) not in NOTHING]
 
     def _refuse_out_of_order(self, chosen: Sequence[Step[Any]]) -> None:
         last = max(list(Phase).index(step.phase) for step in chosen)

@@ -25,6 +25,10 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
 
 
+NOTHING = (StepState.PENDING, StepState.UNDONE, StepState.SKIPPED)
+"""Of a step in such a state there is nothing to be taken back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """`at` is the world's time; `step` is empty for events of the whole run."""

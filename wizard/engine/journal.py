@@ -5,6 +5,7 @@ One JSON object a line. A torn last line (the machine died while writing) is tol
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wizard.clock import moment_text
+from wizard.errors import DiskError
 from wizard.redact import redact
 
 
@@ -42,19 +44,32 @@ class Journal:
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
+        self._shared = shared
         path.parent.mkdir(parents=True, exist_ok=True)
         if not shared:
             _cut_torn_line(path)
         self._file = open(path, "ab", buffering=0, opener=_private)  # noqa: SIM115
 
     def write(self, at: float, kind: Entry, *, sync: bool = False, **fields: Any) -> None:
-        """Append a line; on disk when this returns if `sync`."""
+        """Append a line; on disk when this returns if `sync`. Raises DiskError."""
         line = {"at": moment_text(at), "moment": round(at, 3), "kind": kind.value, **fields}
-        left = memoryview(f"{redact(json.dumps(line, ensure_ascii=False))}\n".encode(errors="replace"))
+        text = f"{redact(json.dumps(line, ensure_ascii=False))}\n".encode(errors="replace")
+        before = 0 if self._shared else os.fstat(self._file.fileno()).st_size
+        try:
+            self._append(text)
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            if not self._shared:
+                # Half a line would spoil the next one, too.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file.fileno(), before)
+            raise DiskError(self.path.name, (error.strerror or str(error)).lower()) from error
+
+    def _append(self, text: bytes) -> None:
+        left = memoryview(text)
         while left:
             left = left[self._file.write(left) :]
-        if sync:
-            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from wizard.errors import LockedError
+from wizard.errors import DiskError, LockedError
 
 
 @contextlib.contextmanager
 def locked(progress: Path) -> Iterator[None]:
     """Hold the lock beside `progress`. The system frees it when the process dies, however it dies.
 
-    Raises LockedError, naming the process that holds it.
+    Raises LockedError, naming the process that holds it, and DiskError.
     """
     from filelock import FileLock, Timeout
 
@@ -31,8 +31,13 @@ def locked(progress: Path) -> Iterator[None]:
             f"process {holder} holds its lock",
             "Let it end, or look at it with `dokploy-wizard status --watch`.",
         ) from error
+    except OSError as error:
+        raise DiskError(path.name, (error.strerror or str(error)).lower()) from error
     try:
-        owner.write_text(f"{os.getpid()}\n")
+        try:
+            owner.write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            raise DiskError(owner.name, (error.strerror or str(error)).lower()) from error
         yield
     finally:
         owner.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ class Progress:
     taking_back: str = ""
     """The step or phase whose way back has begun and is not over."""
     rebuilt: str = ""
-    """Why the file had to be rebuilt from the journal, if it had."""
+    """Why the file had to be rebuilt from the journal, and from what, if it had: for the operator."""
 
     def step(self, step_id: str) -> StepProgress:
         return self.steps.setdefault(step_id, StepProgress())
@@ -110,11 +110,13 @@ def load(path: Path) -> Progress:
     """
     records = path.parent / journal_name(path)
     if not path.exists():
-        return rebuild(path, "the progress file is gone") if _worth_rebuilding(records) else Progress(path)
+        return rebuild(path, f"{path.name} is gone") if _worth_rebuilding(records) else Progress(path)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         version = data["version"]
-        if isinstance(version, int) and version > VERSION:
+        if not isinstance(version, int):
+            raise ValueError(f"its version is {version!r}")
+        if version > VERSION:
             raise UsageError(
                 f"{path.name} was written by a newer dokploy-wizard (version {version} of the file)",
                 next="Update dokploy-wizard, or start with another --progress file.",
@@ -129,16 +131,19 @@ def load(path: Path) -> Progress:
         ValueError,
         AttributeError,
     ) as error:
-        return rebuild(path, f"the progress file could not be read ({error})")
+        return rebuild(path, f"{path.name} could not be read ({error})")
     _replay_all(progress, journal.read(records, seen))
     return progress
 
 
 def rebuild(path: Path, why: str) -> Progress:
     """Replay the journal. The damaged file is kept beside as `.damaged`."""
-    if path.exists():
+    damaged = path.exists()
+    if damaged:
         path.replace(path.with_name(f"{path.name}.damaged"))
-    progress = Progress(path, rebuilt=why)
+    aside = f"; what it was is kept as {path.name}.damaged" if damaged else ""
+    told = f"{why} · where the migration stands was read from the journal{aside}"
+    progress = Progress(path, rebuilt=redact(told))
     _replay_all(progress, journal.read(path.parent / journal_name(path)))
     progress.save()
     return progress

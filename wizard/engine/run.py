@@ -174,10 +174,14 @@ class Engine:
     def resume(self) -> None:
         self._desk.gate.set()
 
-    async def stop(self) -> None:
-        """End the run. A mutation that is under way is finished and written down first."""
+    def wind_down(self) -> None:
+        """From now on no change begins; what waits goes on waiting until `stop`."""
         self._desk.stopping.set()
         self._desk.gate.set()
+
+    async def stop(self) -> None:
+        """End the run. A mutation that is under way is finished and written down first."""
+        self.wind_down()
         for task in list(self._tasks.values()):
             task.cancel()
 

@@ -11,7 +11,17 @@ from typing import Any
 from wizard.engine import journal
 from wizard.engine.bus import Bus, Reader
 from wizard.engine.check import Check
-from wizard.engine.events import Answered, Asked, Checked, Detail, Event, Planned, StepChanged, StepState
+from wizard.engine.events import (
+    Answered,
+    Asked,
+    Checked,
+    Detail,
+    Event,
+    Planned,
+    RunEnded,
+    StepChanged,
+    StepState,
+)
 from wizard.engine.info import Costs, StepInfo
 from wizard.engine.order import FINISHED, in_order, matches
 from wizard.engine.plan import Money, Plan, Question
@@ -119,6 +129,8 @@ class EngineSession:
         self._infos = {step.id: self._info(step) for step in self._engine.steps}
         self._before: tuple[Money, ...] = ()
         self.paused = False
+        self.trouble: WizardError | None = None
+        """What ended the last run altogether, so that no step could note it."""
         self._bus.subscribe(self._note)
         self.remembered = _remember(progress, self._checks)
         """The last snapshots of earlier runs."""
@@ -126,6 +138,11 @@ class EngineSession:
     @property
     def live(self) -> bool:
         return self._world.live
+
+    @property
+    def rebuilt(self) -> str:
+        """Why the progress file had to be rebuilt, "" if it had not."""
+        return self._progress.rebuilt
 
     @property
     def title(self) -> str:
@@ -156,10 +173,11 @@ class EngineSession:
     @property
     def costs(self) -> Costs:
         from wizard.phases import costs_of
-        from wizard.phases.costs import foreseen
+        from wizard.phases.costs import foreseen, total
 
         config, progress = self._world.config, self._progress
-        return replace(costs_of(config, progress), after=foreseen(config, progress, self._plans))
+        known = costs_of(config, progress)
+        return replace(known, after=total([*known.after, *foreseen(config, progress, self._plans)]))
 
     @property
     def elapsed(self) -> float:
@@ -206,9 +224,18 @@ class EngineSession:
     async def start(self) -> None:
         """Run in the background; a run that goes on already is left alone."""
         if not self.running:
-            self._running = asyncio.create_task(self._engine.run(), name="migration")
+            self._running = asyncio.create_task(self._go_on(), name="migration")
         if self._foresight is None:
             self._foresight = asyncio.create_task(self._foresee(), name="foresight")
+
+    async def _go_on(self) -> Result:
+        self.trouble = None
+        try:
+            return await self._engine.run()
+        except* WizardError as group:
+            self.trouble = _first(group)
+        self._bus.publish(RunEnded(self.now(), "", Result.FAILED.value))
+        return Result.FAILED
 
     async def _foresee(self) -> None:
         """Plan early what has a price, so that the cost is known before the first server is ordered."""
@@ -333,3 +360,11 @@ def _remember(progress: Progress, checks: dict[str, dict[str, Check]]) -> tuple[
         for (step, topic), entry in details.items()
     )
     return tuple(detail for detail in found if detail.payload is not None)
+
+
+def _first(group: BaseExceptionGroup[WizardError]) -> WizardError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, WizardError)
+    return found

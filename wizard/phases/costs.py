@@ -37,7 +37,7 @@ def costs_of(config: Config, progress: Progress) -> Costs:
 
 
 def foreseen(config: Config, progress: Progress, plans: Mapping[str, Plan]) -> tuple[Money, ...]:
-    """Monthly totals of what stands and of what `plans`, by step, would add to it."""
+    """Monthly amounts that `plans`, by step, would add to what stands."""
     added: list[Money] = []
     for server in config.servers:
         record = progress.load_record(f"provision.{server.name}.server", "server", ServerRecord)
@@ -53,7 +53,7 @@ def foreseen(config: Config, progress: Progress, plans: Mapping[str, Plan]) -> t
             for change in (plans[step].changes if step in plans else ())
             if change.monthly is not None and change.kind is not Kind.DELETE
         ]
-    return total([*costs_of(config, progress).after, *added])
+    return tuple(added)
 
 
 def prices_in(config: Config) -> tuple[str, ...]:
