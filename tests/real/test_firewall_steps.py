@@ -10,17 +10,18 @@ import pytest
 import pytest_asyncio
 
 from tests.phases.context import Bench
-from tests.real.machine import NB4, NB6, NEVER, SRV4, SRV6, RealMachine, lapse, machine
+from tests.real.machine import NB4, NB6, NEVER, OP4, SRV4, SRV6, RealMachine, lapse, machine
 from tests.real.vantage import Fast, NetFrom
 from tests.rehearsal.hosts_stage import CONFIG
 from wizard.checks.ports import PortMatrix
-from wizard.clients import ssh
+from wizard.clients import commands, ssh
+from wizard.engine.check import CheckState
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
 from wizard.net import Reach
 from wizard.phases.firewall import host as firewall_host
 from wizard.phases.firewall import rules as firewall_rules
-from wizard.phases.firewall.host import HostFirewall
+from wizard.phases.firewall.host import HostFirewall, let_in
 from wizard.phases.firewall.ports import PortsClosed
 from wizard.records import HostKeyRecord, ServerRecord
 from wizard.secrets import FileSecrets
@@ -139,3 +140,26 @@ async def test_the_rules_are_loaded_again_at_boot_and_undo_takes_them_away(scene
 
     assert scene.real.reach("nb", SRV4, 3000) == "open"
     assert not linked.is_symlink()
+
+
+async def test_a_moved_operator_is_let_in_by_the_real_rules_and_the_old_address_is_not(scene: Scene) -> None:
+    """Docker's port, by nft; ufw shows the same to a person who looks there."""
+    assert (await scene.bench.drive(scene.firewall)).done
+    ctx = scene.bench.context(scene.firewall)
+    elsewhere = "10.99.0.77"
+
+    assert await let_in(ctx, "backend", (f"{elsewhere}/32",), keep=False)
+
+    ufw = await scene.bench.world.ssh.host(await _target(scene.bench)).run(commands.ufw("show", "added"))
+    assert f"from {elsewhere} to any port 3000" in ufw.stdout and f"from {OP4} to" not in ufw.stdout
+    assert scene.real.reach("op", SRV4, 3000) == "filtered"
+    assert scene.real.reach("op", SRV6, 3000) == "open", "the other family keeps who it had"
+    operator = next(c for c in await scene.bench.prove(scene.firewall) if c.name == "operator")
+    assert operator.state is CheckState.FAILED and elsewhere in operator.evidence.seen
+
+    assert await let_in(ctx, "backend", (f"{OP4}/32",), keep=False)
+
+    assert scene.real.reach("op", SRV4, 3000) == "open"
+    assert scene.real.reach("op", SRV4, 22) == "open"
+    assert not await let_in(ctx, "backend", (OP4,), keep=False)
+    assert all(check.ok for check in await scene.bench.prove(scene.firewall))

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from wizard.config import Config, Server
@@ -221,6 +221,7 @@ class HostFirewall(Step[HostFirewallFacts]):
             table = await fresh.run(commands.nft("list", "table", "inet", "wizfw"), check=False)
             unit = await fresh.run(commands.systemctl("is-enabled", rules.UNIT), check=False)
             left = await _armed_seconds(fresh)
+            here = await self._admins(ctx, fresh)
         finally:
             await fresh.aclose()
         applied = ctx.saved.load("applied", Applied)
@@ -244,7 +245,27 @@ class HostFirewall(Step[HostFirewallFacts]):
             check("confirmed", f"no rollback is pending on {name}", left is None,
                   seen="confirmed" if left is None else f"armed, {left} s left", vantage=name, at=now,
                   advice="Wait until it is over, then run this step again."),
+            *self._knows_us(here, rules.admins_of(table.stdout), now),
         ]  # fmt: skip
+
+    def _knows_us(self, here: Sequence[str], known: Sequence[str], at: float) -> tuple[Check, ...]:
+        """Whether the operator has moved since; of no matter where the panel's port is for nobody."""
+        if self.server.panel_for_nobody:
+            return ()
+        name = self.server.name
+        allowed = ", ".join(known) or "nobody"
+        seen = f"it sees you as {', '.join(here)}; port {rules.PANEL_PORT} is for {allowed}"
+        return (
+            check(
+                "operator",
+                f"the firewall of {name} knows the address that you come from",
+                all(_within(address, known) for address in here),
+                seen=seen,
+                vantage=name,
+                at=at,
+                advice="If you have moved: dokploy-wizard allow-me, here and at the Cloud Firewall at once.",
+            ),
+        )
 
     async def undo(self, ctx: Context) -> Plan:
         applied = ctx.saved.load("applied", Applied)
@@ -345,6 +366,13 @@ async def _armed_seconds(host: HostClient) -> int | None:
     status = await host.run(commands.deadman("status", DEADMAN), check=False)
     words = status.stdout.split()
     return int(words[1]) if status.ok and words[:1] == ["armed"] else None
+
+
+def _within(address: str, networks: Sequence[str]) -> bool:
+    return any(
+        net.version == (one := ip_address(address)).version and one in net
+        for net in (ip_network(text, strict=False) for text in networks)
+    )
 
 
 def _has(added: Sequence[str], words: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ redirection (-100), for both families.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -104,6 +105,12 @@ def revert_script(ufw_was_active: bool, nft_was_there: bool) -> str:
     if nft_was_there:
         lines.append(f"nft -f {NFT_BEFORE}")
     return "\n".join(lines) + "\n"
+
+
+def admins_of(table: str) -> tuple[str, ...]:
+    """Who may reach the panel's port by a table of ours, as nft lists it or as we wrote it."""
+    sets = re.findall(r"set admin[46] \{[^}]*?elements = \{([^}]*)\}", table)
+    return tuple(member.strip() for members in sets for member in members.split(",") if member.strip())
 
 
 def ufw_rules_of(added: str) -> tuple[str, ...]:
