@@ -10,7 +10,7 @@ import pytest
 
 from tests.rehearsal.small_stage import EDGE, NEW_API, NEW_WEB, OLD, SmallWorld, small_world
 from wizard.endpoints import Endpoints
-from wizard.rehearsal.visitors import Visitors
+from wizard.rehearsal.visitors import Visitors, Wish
 
 
 @pytest.fixture
@@ -103,6 +103,32 @@ async def test_each_kind_of_failure_is_counted_with_its_reason(
 
     assert (visitors.requests, visitors.failed) == (4, 2)
     assert word in visitors.failures[0]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+async def test_a_leap_of_the_clock_on_the_way_is_no_failure_of_the_site(
+    world: SmallWorld, visitors: Visitors, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    """Who asked before days went by asks again; who then still meets the paused place has failed."""
+    straight, leapt = visitors._exchange, False
+
+    async def over_days(wish: Wish, address: str) -> Any:
+        nonlocal leapt
+        if not leapt:
+            leapt = True
+            front = world.stage.fronts.of("frontend")
+            front.app_version("web", "new")
+            for name in world.stage.config.app("web").domains:
+                front.route(name, "web", "", True, "none")
+                front.add_certificate(*world.stage.acme.issue(name))
+                world.names.records[(name, "A")] = (NEW_WEB if moved else EDGE,)
+                world.edge.verdicts[name] = "paused"
+            await world.stage.clock.leap(world.stage.clock.now() + 86_400)
+        return await straight(wish, address)
+
+    monkeypatch.setattr(visitors, "_exchange", over_days)
+    await visit(visitors, 1)
+    assert visitors.failed == (0 if moved else 1), visitors.failures
 
 
 async def test_redirects_are_followed(world: SmallWorld, visitors: Visitors) -> None:

@@ -225,7 +225,10 @@ class Visitors:
             failure = VisitFailed("", "no address")
             for address in answer.addresses:
                 try:
-                    return address, await self._exchange(wish, address)
+                    page = await self._exchange(wish, address)
+                    if page.status < 400 or last or answer.expires > self.stage.clock.now():
+                        return address, page
+                    failure = VisitFailed(address, f"status {page.status}")
                 except ssl.SSLCertVerificationError as error:
                     failure = VisitFailed(address, f"TLS: {error.verify_message}")
                 except ssl.SSLError as error:
