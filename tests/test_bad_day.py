@@ -191,3 +191,22 @@ def test_the_lock_of_a_wizard_that_was_killed_holds_nobody_back(migration: Migra
         assert migration.call("run", "--yes")[0] == ExitCode.LOCKED
         holder.kill()
     goes_on(migration)
+
+
+def test_what_was_taken_out_of_the_configuration_in_the_middle_is_not_forgotten(migration: Migration) -> None:
+    server, app = migration.make("provision.front.server"), migration.make("apps.web.deploy")
+    migration.steps = (server, app)
+    assert migration.json("run", "--yes")[0] == ExitCode.DONE
+    kept = Path("progress.toml").read_text()
+    migration.steps = (migration.make("provision.edge.server"), app)
+    code, _, err = migration.call("run", "--yes")
+    assert code == ExitCode.USAGE
+    assert "no longer has front" in err and "Put it back" in err and "undo" in err
+    assert migration.outside.things == {"provision.front.server", "apps.web.deploy"}
+    assert Path("progress.toml").read_text() == kept
+    migration.steps = (server, app, migration.make("provision.edge.server"))
+    for target in ("apps", "provision.front.server"):
+        assert migration.call("undo", target, "--yes")[0] == ExitCode.DONE
+    migration.steps = (migration.make("provision.edge.server"), app)
+    assert migration.json("run", "--yes")[0] == ExitCode.DONE
+    assert migration.outside.things == {"provision.edge.server", "apps.web.deploy"}

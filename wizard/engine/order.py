@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from wizard.engine.events import StepState
+from wizard.engine.events import NOTHING, StepState
+from wizard.engine.progress import Progress
 from wizard.engine.step import Phase, Step
 from wizard.errors import WizardError
 
@@ -68,3 +69,17 @@ def in_order(steps: Sequence[Step[Any]]) -> tuple[Step[Any], ...]:
             placed.append(able[0])
             left.remove(able[0])
     return tuple(placed)
+
+
+def orphans(steps: Sequence[Step[Any]], progress: Progress) -> tuple[str, ...]:
+    """Things of which something was done, and that no step is about any more: a server that was renamed in
+    the configuration, an app that was taken out of it."""
+    now = {_thing(step.id) for step in steps}
+    begun = [_thing(step_id) for step_id, row in progress.steps.items() if row.state not in NOTHING]
+    return tuple(dict.fromkeys(thing for thing in begun if thing and thing not in now))
+
+
+def _thing(step_id: str) -> str:
+    """``frontend`` of ``provision.frontend.server``; "" for a step that is about the whole."""
+    parts = step_id.split(".")
+    return parts[1] if len(parts) > 2 else ""

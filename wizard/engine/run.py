@@ -14,7 +14,7 @@ from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import Checked, Planned, RunEnded, StepChanged, StepState
 from wizard.engine.operator import Operator
-from wizard.engine.order import FINISHED, of_phase, ready, resting_on
+from wizard.engine.order import FINISHED, of_phase, orphans, ready, resting_on
 from wizard.engine.plan import Ask, Done, Failed, Outcome, Plan, Skip, Wait
 from wizard.engine.progress import Progress
 from wizard.engine.result import Result
@@ -192,6 +192,12 @@ class Engine:
             raise UsageError(
                 f"{progress.path.name} belongs to the migration of {progress.project!r}, not of {project!r}",
                 next="Choose another file with --progress.",
+            )
+        if lost := orphans(self.steps, progress):
+            raise UsageError(
+                f"config.toml no longer has {', '.join(lost)}, for which something was done already",
+                "what was made for it would be forgotten, and be billed",
+                f"Put {'it' if len(lost) == 1 else 'them'} back. To be rid of it, `undo` its steps first.",
             )
         self._desk.journal.write(now, journal.Entry.RUN, sync=True, project=project)
         if not progress.started:
