@@ -13,7 +13,7 @@ from tests.real.terminal import POLL, STUBBORN, Terminal, command, opened
 from wizard import configfile, phases
 
 pytestmark = pytest.mark.slow
-SPEED = ("--speed", "600")
+SPEED = ("--speed", "120")
 STEPS = len(phases.steps(configfile.example()))
 END = f"All {STEPS} steps are done and proven."
 _TYPED = re.compile(r"Type (\S+(?: \S+)*?) to allow it\.")
