@@ -6,6 +6,7 @@ import dataclasses
 import re
 import subprocess
 import typing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,38 @@ def test_readme_names_every_command_and_exit_code() -> None:
             assert f"dokploy-wizard {command}" in README
     for code in ExitCode:
         assert f"| {code.value} |" in README
+
+
+_SHOWN = re.compile(r"(?:^(?: {4}|.* && )?|`)(?:\.venv/bin/)?dokploy-wizard\b([^`\n]*)", re.MULTILINE)
+_MEANT = {
+    "PHASE": "apps",
+    "STEP": "apps.web.deploy",
+    "STEP|PHASE": "apps",
+    "md|html|json": "md",
+    "COMMAND": "plan",
+}
+
+
+def shown() -> list[str]:
+    """Every command line in README and docs/, whole, with its optional parts."""
+    found = [line for page in (ROOT / "README.md", *PAGES) for line in _SHOWN.findall(page.read_text())]
+    commands = {
+        re.split(r"  |#|(?<=]) (?=[a-z])", line)[0].strip() for line in found if not line.startswith("/")
+    }
+    return sorted(commands)
+
+
+@pytest.mark.parametrize("line", shown())
+def test_the_command_line_takes_every_command_that_is_shown(line: str) -> None:
+    words = [_MEANT.get(word, word) for word in re.sub(r"[\[\]]", "", line).split()]
+    call = cli.take_apart(words)
+    parser = cli.parser_for(call)
+    import_module(cli.module_of(call.command)).arguments(parser)
+    parser.parse_args(call.rest)
+
+
+def test_the_shown_commands_were_found() -> None:
+    assert {"", "init", "undo cutover.flip", "rehearse --config config.toml"} <= set(shown())
 
 
 def test_the_test_command_that_ci_runs_is_readmes() -> None:
