@@ -10,7 +10,7 @@ import pytest
 
 from tests.phases.context import Turn
 from tests.phases.decommission_stage import DAY, LADDER, climb, take
-from tests.rehearsal.vercel_stage import shop, vercel_world
+from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
 from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Wait
@@ -21,7 +21,7 @@ from wizard.phases.decommission.end import Subscription
 from wizard.phases.decommission.export import Export
 from wizard.phases.decommission.records import SoakRecord
 from wizard.phases.decommission.revoke import RevokeTokens
-from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains
+from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains, RungStep
 from wizard.phases.decommission.soak import Soak
 from wizard.phases.decommission.steps import steps
 from wizard.phases.prepare.vercel import VercelStep
@@ -68,6 +68,30 @@ async def test_each_rung_is_climbed_back(tmp_path: Path) -> None:
         assert not project.document["paused"] and project.document["link"]["repo"] == "shop"
         assert small.stage.vercel.serves("shop.example") == "ok"
         assert not small.stage.ledger.duplicates()
+
+
+@pytest.mark.parametrize("rung", [DisconnectGit, Pause, RemoveDomains])
+async def test_a_single_rung_is_taken_back_and_taken_again(tmp_path: Path, rung: type[RungStep]) -> None:
+    async with vercel_world(tmp_path) as small:
+        before = rung_state(small)
+        await climb(small, rung)
+        there = rung_state(small)
+        step = rung(small.world.config)
+        assert (await small.bench.undo(step)).changes
+        assert rung_state(small) != there
+        # Rungs below stay as they were taken.
+        assert rung_state(small)[: LADDER.index(rung) - 2] == there[: LADDER.index(rung) - 2]
+        assert rung_state(small)[LADDER.index(rung) - 2 :] == before[LADDER.index(rung) - 2 :]
+        assert not (await small.bench.undo(step)).changes
+        assert (await take(small, rung)).done and rung_state(small) == there
+        assert not small.stage.ledger.duplicates()
+
+
+def rung_state(small: VercelWorld) -> tuple[object, ...]:
+    """As the rungs go: the repository, the pause, the domains."""
+    document = small.project.document
+    link = document.get("link") or {}
+    return (link.get("repo"), document["paused"], frozenset(small.project.domains))
 
 
 async def test_taking_a_rung_twice_changes_nothing(tmp_path: Path) -> None:
