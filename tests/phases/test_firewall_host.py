@@ -12,6 +12,7 @@ from tests.phases.context import Bench
 from tests.phases.test_hosts_provision import Scene
 from tests.rehearsal.hosts_stage import CONFIG, hosts_world
 from wizard.clients import ssh
+from wizard.engine import journal
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Wait
 from wizard.errors import WizardError
@@ -19,6 +20,7 @@ from wizard.net import Reach, probe
 from wizard.phases.firewall.host import Applied, HostFirewall, let_in
 from wizard.phases.firewall.isolation import Isolation
 from wizard.phases.firewall.ports import PortsClosed
+from wizard.phases.snapshots import restored
 from wizard.rehearsal.hosts.old import OLD_HOST
 from wizard.rehearsal.hosts.state import Container
 
@@ -91,6 +93,8 @@ async def test_the_matrix_passes_only_behind_the_rules(scene: Scene) -> None:
     await close_both(scene)
     after = await scene.bench.drive(step)
 
+    kept = [entry for entry in journal.read(scene.bench.progress.journal_path) if entry["kind"] == "detail"]
+    assert restored("ports", kept[-1]["payload"]) == scene.bench.details("ports")[-1], "as a restart shows it"
     wrong = {check.name for check in before if not check.ok}
     assert {"port_3000.frontend.ipv4", "port_3000.frontend.private", "port_3000.old_host.ipv4"} <= wrong
     assert after.done, after.story

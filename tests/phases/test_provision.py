@@ -53,6 +53,12 @@ async def drive(bench: Bench, cfg: Config, *names: str) -> Turn:
     return turn
 
 
+async def cloud_of(b: Bench, cfg: Config) -> CloudFirewall:
+    """The step of the front end's Cloud Firewall, once its host lets us in."""
+    await drive(b, cfg, *FRONTEND, "frontend.login")
+    return CloudFirewall(cfg.server("frontend"), cfg)
+
+
 SHARED = ("ssh_key", "network", "firewall")
 FRONTEND = (*SHARED, "frontend.address", "frontend.server")
 
@@ -249,8 +255,7 @@ async def test_the_cloud_firewall_opens_the_panel_for_the_operator_alone(
     cfg = config()
     async with hetzner_world(tmp_path, config=cfg) as small:
         b = bench(small, tmp_path)
-        await drive(b, cfg, *FRONTEND, "frontend.login")
-        cloud = CloudFirewall(cfg.server("frontend"), cfg)
+        cloud = await cloud_of(b, cfg)
 
         turn = await b.drive(cloud)
 
@@ -269,8 +274,7 @@ async def test_rules_that_lock_us_out_are_put_back_at_once(
     cfg = config()
     async with hetzner_world(tmp_path, config=cfg) as small:
         b = bench(small, tmp_path)
-        await drive(b, cfg, *FRONTEND, "frontend.login")
-        cloud = CloudFirewall(cfg.server("frontend"), cfg)
+        cloud = await cloud_of(b, cfg)
         no_ssh = tuple(rule for rule in cloud._wished(()) if rule.port != "22")
         monkeypatch.setattr(cloud, "_wished", lambda operator: no_ssh)
 
@@ -341,8 +345,7 @@ async def test_with_ssh_dead_the_cloud_firewall_says_so_and_its_undo_needs_the_a
     cfg = config()
     async with hetzner_world(tmp_path, config=cfg) as small:
         b = bench(small, tmp_path)
-        await drive(b, cfg, *FRONTEND, "frontend.login")
-        cloud = CloudFirewall(cfg.server("frontend"), cfg)
+        cloud = await cloud_of(b, cfg)
         assert (await b.drive(cloud)).done
         host = small.stage.hosts.get("frontend")
         assert host is not None

@@ -21,6 +21,7 @@ from wizard.engine.progress import Progress
 from wizard.engine.run import Result, engine_for
 from wizard.engine.step import Phase, Step
 from wizard.phases import costs_of
+from wizard.phases.provision import adoption
 from wizard.phases.provision import steps as provision
 from wizard.phases.provision.server import ServerStep
 from wizard.rehearsal.hetzner import servers as hetzner_servers
@@ -188,23 +189,44 @@ async def test_a_name_taken_by_somebody_elses_server_is_one_question(tmp_path: P
         assert all(line in billed(small) for line in ended.told)
 
 
+async def test_whoever_stopped_at_a_taken_name_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
+    cfg = config()
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        body = {"name": "frontend", "server_type": "cpx22", "location": "nbg1", "image": "ubuntu-24.04"}
+        Servers(small.stage.hetzner).new(body)
+        progress = progress_file.load(tmp_path / "progress.toml")
+        progress.answers["provision.frontend.server/foreign"] = adoption.STOP
+        progress.save()
+
+        stopped, asked = await run(small, tmp_path, cfg), await run(small, tmp_path, cfg)
+
+        assert stopped.state("frontend.server") is StepState.FAILED
+        assert any("Rename that server" in way for way in stopped.ways)
+        assert asked.state("frontend.server") is StepState.ASKING
+
+
 class Dies(BaseException):
     """The wizard is killed: nothing catches it."""
+
+
+async def dies_before_it_notes_a_server(
+    small: HetznerWorld, folder: Path, cfg: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(self: ServerStep, ctx: Any, made: Any, *, adopted: bool = False) -> None:
+        raise Dies
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ServerStep, "_save", die)
+        with pytest.raises(BaseExceptionGroup):
+            await run(small, folder, cfg)
 
 
 async def test_our_own_half_built_server_from_a_dead_run_is_adopted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = config()
-
-    async def die(self: ServerStep, ctx: Any, made: Any, *, adopted: bool = False) -> None:
-        raise Dies
-
     async with hetzner_world(tmp_path, config=cfg) as small:
-        with monkeypatch.context() as patch:
-            patch.setattr(ServerStep, "_save", die)
-            with pytest.raises(BaseExceptionGroup):
-                await run(small, tmp_path, cfg)
+        await dies_before_it_notes_a_server(small, tmp_path, cfg, monkeypatch)
         assert standing(small, "servers")
 
         ended = await run(small, tmp_path, cfg)
@@ -218,15 +240,8 @@ async def test_our_own_machine_that_never_came_to_life_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = config()
-
-    async def die(self: ServerStep, ctx: Any, made: Any, *, adopted: bool = False) -> None:
-        raise Dies
-
     async with hetzner_world(tmp_path, config=cfg) as small:
-        with monkeypatch.context() as patch:
-            patch.setattr(ServerStep, "_save", die)
-            with pytest.raises(BaseExceptionGroup):
-                await run(small, tmp_path, cfg)
+        await dies_before_it_notes_a_server(small, tmp_path, cfg, monkeypatch)
         for torso in standing(small, "servers"):
             torso["stillborn"] = True
         await small.stage.clock.leap(small.stage.clock.now() + 600)

@@ -339,7 +339,7 @@ class EngineSession:
 
 def _remember(progress: Progress, checks: dict[str, dict[str, Check]]) -> tuple[Detail, ...]:
     """Checks and snapshots of earlier runs, from the journal, so that a restarted screen shows them with
-    their age. Of a step that was taken back there are none."""
+    their age. Of a step that was taken back or left out there are none."""
     from wizard.engine.progress import decode
     from wizard.phases.snapshots import restored
 
@@ -352,7 +352,7 @@ def _remember(progress: Progress, checks: dict[str, dict[str, Check]]) -> tuple[
         elif entry["kind"] == journal.Entry.DETAIL:
             details.pop((step, entry["topic"]), None)
             details[step, entry["topic"]] = entry
-        elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.UNDONE.value:
+        elif entry["kind"] == journal.Entry.STATE and entry["state"] in (StepState.UNDONE, StepState.SKIPPED):
             checks.pop(step, None)
             details = {key: kept for key, kept in details.items() if key[0] != step}
     found = (

@@ -67,7 +67,7 @@ async def look(ctx: Context, server: Server, provider: DnsProviderName, *, key: 
 
 
 def _question_id(server: Server) -> str:
-    return f"provision.{server.name}.account.record"
+    return f"provision.{server.name}.account/record"
 
 
 def plan(server: Server, facts: DomainFacts, before: tuple[Change, ...]) -> Plan:

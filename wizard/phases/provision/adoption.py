@@ -17,7 +17,7 @@ def foreign(step: str, found: CloudServer, mismatch: str) -> Question:
     """Whether a server of somebody else's making is to be used."""
     because = mismatch or "its labels do not say that this migration made it"
     return Question(
-        f"{step}.foreign",
+        f"{step}/foreign",
         f"Hetzner has a server {found.name} already ({found.type} in {found.location}, {found.ipv4}), "
         f"and {because}. Use it as it is?",
         (
@@ -31,7 +31,7 @@ def foreign(step: str, found: CloudServer, mismatch: str) -> Question:
 def host_key(step: str, found: CloudServer) -> Question:
     """Which key the machine has: nobody here made it."""
     return Question(
-        f"{step}.host_key",
+        f"{step}/host_key",
         f"Paste the public host key of {found.name}: one line that begins with ssh-ed25519, as shown by "
         "`cat /etc/ssh/ssh_host_ed25519_key.pub` on its console.",
         why="without it nobody can tell the server from somebody in between",

@@ -10,21 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from wizard.config import Server
+from wizard.configfile.values import SUCCESSORS
 from wizard.engine.plan import Money
 
 if TYPE_CHECKING:
     from wizard.clients.hetzner.models import Price, Pricing, ServerType
 
-_SUCCESSORS = {
-    "cx11": "cx23",
-    "cx21": "cx23",
-    "cx22": "cx23",
-    "cx31": "cx33",
-    "cx32": "cx33",
-    "cx41": "cx43",
-    "cx42": "cx43",
-    "cx51": "cx53",
-    "cx52": "cx53",
+_SUCCESSORS = SUCCESSORS | {
     "cpx11": "cpx12",
     "cpx21": "cpx22",
     "cpx31": "cpx32",

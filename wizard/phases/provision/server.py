@@ -77,8 +77,8 @@ class ServerStep(Step[ServerFacts]):
             record=ctx.saved.load("server", ServerRecord, step=self.id),
             pinned=ctx.saved.load("host_key", HostKeyRecord, step=self.id) is not None,
             ranking=choices,
-            answer=ctx.answers.get(f"{self.id}.foreign", ""),
-            key_answer=ctx.answers.get(f"{self.id}.host_key", ""),
+            answer=ctx.answers.get(f"{self.id}/foreign", ""),
+            key_answer=ctx.answers.get(f"{self.id}/host_key", ""),
             ways=() if stuck else await nothing_to_order(ctx, self.server),
             torso=found is not None and ours and self._is_torso(ctx, found),
             unnamed=await self._unnamed(ctx, found) if found is not None and ours else (),
@@ -234,6 +234,7 @@ class ServerStep(Step[ServerFacts]):
                         f"The name {found.name} is taken by a server that this migration did not make",
                         ("Rename that server in the console, or ours in the configuration, then run again.",),
                         Refusal.NOT_OURS,
+                        answer=f"{self.id}/foreign",
                     )
                 )
             return Plan(hold=Ask(adoption.foreign(self.id, found, facts.mismatch)))
