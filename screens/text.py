@@ -95,6 +95,14 @@ def money(amounts: Iterable[Money]) -> str:
     return " + ".join(f"{item.amount:.2f} {item.currency}" for item in amounts) or "–"
 
 
+def fit_ends(text: str, width: int, more: str) -> str:
+    """As `fit`, but cut in the middle: names of a family begin alike, and differ at their ends."""
+    if cell_len(text) <= width or width < 8:
+        return fit(text, width, more)
+    head = width // 5
+    return fit(text[:head] + more + text[len(text) - (width - head - 1) :], width, more)
+
+
 def yearly(amounts: Iterable[Money]) -> str:
     """The same amounts for twelve months, in whole units: ``1039 EUR/yr``."""
     shown = (f"{round(item.amount, 2) * 12:.0f} {item.currency}" for item in amounts)

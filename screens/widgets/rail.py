@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from screens.glyphs import Glyphs
 from screens.model import Model
-from screens.text import fit, right
+from screens.text import fit, fit_ends, right
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row
 from wizard.engine.events import StepState
@@ -81,14 +81,16 @@ def _phase(
 
 
 def _step(info: StepInfo, selected: bool, glyphs: Glyphs, width: int) -> Line:
-    name = info.title if width >= TITLES_FROM else short(info.id)
     mark = glyphs.marker if selected else " "
     quiet = info.state in (StepState.PENDING, StepState.SKIPPED)
     end = " !" if info.point_of_no_return and info.state is not StepState.DONE else ""
+    room = width - 5 - len(end)
+    wide = width >= TITLES_FROM
+    name = fit(info.title, room, glyphs.more) if wide else fit_ends(short(info.id), room, glyphs.more)
     role = "strong" if selected else ("dim" if quiet else "")
     return (
         (f"{mark}  ", "busy"),
         (f"{glyphs.of_step(info.state)} ", STATE_ROLES[info.state]),
-        (fit(name, width - 5 - len(end), glyphs.more), role),
+        (name, role),
         (end, "bad"),
     )

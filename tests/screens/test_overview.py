@@ -7,6 +7,7 @@ import pytest
 from screens.evidence import EvidenceView
 from screens.message import Trouble
 from screens.overview import Overview
+from screens.text import fit_ends
 from screens.widgets.log import Log
 from screens.widgets.rows import Rows
 from tests.screens import scenes
@@ -257,3 +258,11 @@ async def test_the_exit_code_is_zero_when_all_is_done(desk: Opener) -> None:
         await at.press("q")
         assert at.app.return_value == 0
         assert {info.state for info in session.steps} == {StepState.DONE}
+
+
+def test_names_of_a_family_can_be_told_apart_in_a_narrow_rail() -> None:
+    volumes = ("vault-data", "vault-setup-data", "directus-uploads", "openobserve-data")
+    shown = [fit_ends(f"openmates-{name}.move", 20, "~") for name in volumes]
+    assert len(set(shown)) == len(volumes)
+    assert all(len(text) == 20 and text.endswith(".move") for text in shown)
+    assert fit_ends("cms.move", 20, "~") == "cms.move".ljust(20)
