@@ -78,10 +78,10 @@ class Rehearsal:
     ) -> int:
         """A command that is killed `seconds` after its `lines`-th line in the journal; its exit status."""
         words = self.words(*command, "--yes", "--json")
-        command = [sys.executable, "-m", "tests.rehearsal.dying", what, str(lines), str(seconds), *words[3:]]
+        dying = [sys.executable, "-m", "tests.rehearsal.dying", what, str(lines), str(seconds), *words[3:]]
         with self._said.open("w") as out, self._complained.open("w") as err:
             return subprocess.run(
-                command, cwd=ROOT, stdout=out, stderr=err, timeout=PATIENCE, check=False
+                dying, cwd=ROOT, stdout=out, stderr=err, timeout=PATIENCE, check=False
             ).returncode
 
     def run(self, *command: str) -> Ran:
