@@ -177,24 +177,35 @@ async def _only_staging(scene: Scene, step: CertificatesStep) -> None:
             await step.apply(change, scene.bench.context(step))
 
 
-async def test_an_order_that_was_paid_is_finished_after_a_kill(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Killed(BaseException):
+    """The process ends."""
+
+
+async def _killed_between_order_and_proof(scene: Scene) -> CertificatesStep:
     step = CertificatesStep(scene.world.stage.config)
     await _only_staging(scene, step)
     change = next(one for one in (await scene.bench.plan(step)).changes if one.key == "issue.web")
 
-    class Killed(BaseException):
-        pass
-
     async def die(ctx: Any, records: Any) -> None:
         raise Killed
 
-    publish = dns01.publish
-    monkeypatch.setattr(dns01, "publish", die)
-    with pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(dns01, "publish", die)
         await step.apply(change, scene.bench.context(step))
-    monkeypatch.setattr(dns01, "publish", publish)
+    return step
+
+
+def _no_api(patch: pytest.MonkeyPatch) -> None:
+    """The proofs cannot be put into DNS."""
+
+    async def unable(ctx: Any) -> dns01.Ability:
+        return dns01.Ability(False, "the DNS provider has no API")
+
+    patch.setattr(dns01, "ability", unable)
+
+
+async def test_an_order_that_was_paid_is_finished_after_a_kill(scene: Scene) -> None:
+    step = await _killed_between_order_and_proof(scene)
 
     turn = await scene.bench.drive(step)
 
@@ -202,24 +213,8 @@ async def test_an_order_that_was_paid_is_finished_after_a_kill(
     assert scene.world.stage.ledger.count("acme", "order") == 2, "one for each app"
 
 
-async def test_an_order_that_the_authority_forgot_meanwhile_is_made_anew(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step = CertificatesStep(scene.world.stage.config)
-    await _only_staging(scene, step)
-    change = next(one for one in (await scene.bench.plan(step)).changes if one.key == "issue.web")
-
-    class Killed(BaseException):
-        pass
-
-    async def die(ctx: Any, records: Any) -> None:
-        raise Killed
-
-    publish = dns01.publish
-    monkeypatch.setattr(dns01, "publish", die)
-    with pytest.raises(Killed):
-        await step.apply(change, scene.bench.context(step))
-    monkeypatch.setattr(dns01, "publish", publish)
+async def test_an_order_that_the_authority_forgot_meanwhile_is_made_anew(scene: Scene) -> None:
+    step = await _killed_between_order_and_proof(scene)
     scene.world.stage.acme.state.production.orders.clear()
 
     turn = await scene.bench.drive(step)
@@ -231,10 +226,7 @@ async def test_an_order_that_the_authority_forgot_meanwhile_is_made_anew(
 async def test_without_a_way_to_prove_the_step_refuses_unless_a_gap_is_allowed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unable(ctx: Any) -> dns01.Ability:
-        return dns01.Ability(False, "the DNS provider has no API")
-
-    monkeypatch.setattr(dns01, "ability", unable)
+    _no_api(monkeypatch)
 
     turn = await scene.bench.drive(CertificatesStep(scene.world.stage.config))
 
@@ -245,10 +237,7 @@ async def test_without_a_way_to_prove_the_step_refuses_unless_a_gap_is_allowed(
 async def test_an_accepted_gap_serves_the_names_and_says_what_visitors_meet(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unable(ctx: Any) -> dns01.Ability:
-        return dns01.Ability(False, "the DNS provider has no API")
-
-    monkeypatch.setattr(dns01, "ability", unable)
+    _no_api(monkeypatch)
     config = replace(scene.world.stage.config, cutover=Cutover(allow_certificate_gap=True))
     scene.bench.world.config = config
 
