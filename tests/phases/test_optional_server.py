@@ -116,6 +116,14 @@ async def test_nobody_is_asked_for_a_server_that_stands_and_nothing_is_bought_un
         assert (await run(small, tmp_path, cfg)).state("dev.address") is StepState.DONE
 
 
+async def test_a_machine_to_be_adopted_that_is_not_there_is_left_out(tmp_path: Path) -> None:
+    cfg = config(adopt="openmates-dev")
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        ended = await run(small, tmp_path, cfg)
+        assert ended.result is Result.DONE and ended.state("dev.server") is StepState.SKIPPED
+        assert "no server openmates-dev" in ended.why("dev.server")
+
+
 async def test_a_later_run_has_it_made_and_the_report_tells_both(tmp_path: Path) -> None:
     cfg = config()
     async with hetzner_world(tmp_path, config=cfg) as small:

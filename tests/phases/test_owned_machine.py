@@ -14,11 +14,13 @@ import pytest
 
 from tests.phases.context import Bench
 from tests.rehearsal.hosts_stage import CONFIG, HostsWorld, hosts_world
+from wizard.clients import ssh
 from wizard.clients.ssh import fingerprint, generate_key
 from wizard.config import Config, Server
 from wizard.configfile import ConfigError, example_text, loads
-from wizard.engine.plan import Ask, Failed, Plan
+from wizard.engine.plan import Ask, Failed, Plan, Skip
 from wizard.engine.step import Step
+from wizard.errors import UnreachableError
 from wizard.phases.firewall import steps as firewall
 from wizard.phases.firewall.host import HostFirewall
 from wizard.phases.hosts import LetIn, new_host_target, owned_key_secret, passphrase_secret
@@ -132,6 +134,23 @@ async def test_a_key_that_changed_after_it_was_typed_stops_and_is_asked_again(tm
         here.host.state.host_key = generate_key()[0]
         plan = await here.bench.plan(here.machine)
         assert isinstance(plan.hold, Failed) and plan.hold.answer == "provision.backend.server/host_key"
+
+
+@pytest.mark.parametrize("spare", [False, True])
+async def test_one_that_does_not_answer_is_left_out_only_if_it_is_optional(
+    tmp_path: Path, spare: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_LEAST_TIMEOUT", 1.0)
+    async with scene(tmp_path, optional=spare) as here:
+        here.host.state.running = False
+        if not spare:
+            with pytest.raises(UnreachableError):
+                await here.bench.plan(here.machine)
+            return
+        plan = await here.bench.plan(here.machine)
+        assert isinstance(plan.hold, Skip) and "does not answer SSH" in plan.hold.why
+        here.host.state.running = True
+        assert isinstance((await here.bench.plan(here.machine)).hold, Ask)
 
 
 async def test_the_wizards_own_key_is_let_in_beside_the_others_and_taken_out_again(tmp_path: Path) -> None:

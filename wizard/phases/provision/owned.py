@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 
 from wizard.config import Server
 from wizard.engine.check import Check, CheckState, Evidence, check
-from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question, Refusal
+from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question, Refusal, Skip
 from wizard.engine.step import Context, Phase, Step
+from wizard.errors import UnreachableError
 from wizard.phases.hosts import new_host_target, owned_target, passphrase_secret
+from wizard.phases.provision import optional
 from wizard.records import HostKeyRecord, ServerRecord
 
 OUTSIDE = "outside Hetzner Cloud"
@@ -24,7 +26,7 @@ class OwnedFacts:
     """`shown` is the fingerprint of the key that the machine shows, `public_key` its line.
 
     `vouched` says who vouches for it, `contradicted` who knows another one. `locked`: its login key's file
-    needs a passphrase that nobody gave.
+    needs a passphrase that nobody gave. `silent` tells why an optional one was not reached.
     """
 
     record: ServerRecord | None
@@ -33,6 +35,7 @@ class OwnedFacts:
     vouched: str = ""
     contradicted: str = ""
     locked: bool = False
+    silent: str = ""
 
 
 class OwnedMachine(Step[OwnedFacts]):
@@ -62,7 +65,12 @@ class OwnedMachine(Step[OwnedFacts]):
         if target.identity and not target.passphrase and is_locked(target.identity):
             return OwnedFacts(None, locked=True)
         client = ctx.world.ssh.fresh(target)
-        line = await client.shown_key()
+        try:
+            line = await client.shown_key()
+        except UnreachableError as error:
+            if not server.optional:
+                raise
+            return OwnedFacts(None, silent=optional.because(error))
         return self._judged(ctx, line, fingerprint(line))
 
     def _judged(self, ctx: Context, line: str, shown: str) -> OwnedFacts:
@@ -86,6 +94,8 @@ class OwnedMachine(Step[OwnedFacts]):
         name = self.server.name
         if facts.record is not None:
             return Plan()
+        if facts.silent:
+            return Plan(hold=Skip(optional.left_out(self.server, facts.silent)))
         if facts.locked:
             return Plan(hold=Ask(self._passphrase()))
         if facts.contradicted:

@@ -120,13 +120,12 @@ class ServerStep(Step[ServerFacts]):
 
     def _plan_new(self, facts: ServerFacts) -> Plan:
         if self.server.adopt:
-            return Plan(
-                hold=Failed(
-                    f"Hetzner has no server {self.server.adopt}",
-                    ("Correct `adopt` in the configuration, or leave it out to have one made.",),
-                    Refusal.NOT_READY,
-                )
+            absent = Failed(
+                f"Hetzner has no server {self.server.adopt}",
+                ("Correct `adopt` in the configuration, or leave it out to have one made.",),
+                Refusal.NOT_READY,
             )
+            return Plan(hold=optional.held(self.server, absent))
         choices = facts.ranking.choices
         if not choices:
             why = f"Nothing that is wished for {self.server.name} can be ordered: "
