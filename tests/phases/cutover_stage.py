@@ -50,7 +50,7 @@ from wizard.world import World
 
 ADDRESSES = {"frontend": NEW_WEB, "backend": NEW_API}
 SIXES = {"frontend": "2001:db8:113::10", "backend": "2001:db8:113::20"}
-__all__ = ["ADDRESSES", "SIXES", "EDGE", "NEW_API", "NEW_WEB", "OLD", "CutoverWorld", "cutover_world"]
+__all__ = ["ADDRESSES", "EDGE", "NEW_API", "NEW_WEB", "OLD", "SIXES", "CutoverWorld", "cutover_world"]
 
 
 @dataclass
