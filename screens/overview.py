@@ -190,6 +190,9 @@ class Overview(Page):
             return ((proven, "ok"), ("  r shows the report, g asks every check again", "dim"))
         if not self.session.running and self.model.ended:
             what = "It was taken back" if self.model.taken_back else f"The run has ended: {self.model.ended}"
+            if self.model.ended == "done" and not self.model.taken_back:
+                # A run that is done has nothing left to do, so this was a way back.
+                what = "There was nothing to take back"
             return ((f" {what}.", "warn"), ("  g goes on from here", "dim"))
         if not self.following:
             return ((" Not following what happens", "dim"), ("  . follows again", "dim"))
