@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from screens.back import flipped, offer_back
+from screens.back import FLIP, flipped, offer_back
 from screens.base import Page
 from screens.cutover_help import HELP
 from screens.help import HelpPage
 from screens.text import count, wrap
 from screens.widgets.bars import Heading, Key, Tab, TabLine
 from screens.widgets.curve import curve_lines
+from screens.widgets.go_rows import go_rows, verdict_lines
 from screens.widgets.matrix import Matrix, legend
 from screens.widgets.paint import Line, Lines
 from screens.widgets.rows import Row, Rows
@@ -29,6 +30,8 @@ from screens.widgets.watch_rows import (
     share_lines,
 )
 from wizard.dns.view import Verdict, WatchView
+from wizard.engine.events import StepState
+from wizard.phases.cutover.go_list import TOPIC, GoList
 
 PANES = ("curve", "next", "servers", "certificates", "web")
 NOT_YET = (
@@ -65,6 +68,7 @@ class CutoverPage(Page):
     heading = "cutover"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back", "back to the old records"),
+        Binding("f", "flip", "flip, when the list says go"),
         Binding("v", "verify", "ask again"),
         Binding("p", "pause", "pause or go on"),
         *(Binding(str(n), f"pane('{name}')", name) for n, name in enumerate(PANES, 1)),
@@ -81,6 +85,7 @@ class CutoverPage(Page):
     def compose(self) -> ComposeResult:
         yield self.top_bar()
         yield WatchLines(id="share")
+        yield Rows(self._go, id="go")
         yield Matrix(self._pointed)
         yield WatchLines(id="cell")
         yield TabLine(self._tabs, lambda: self.pane, id="tabs")
@@ -105,13 +110,27 @@ class CutoverPage(Page):
         yield self.key_bar()
         yield self.notice_bar()
 
+    @property
+    def go_list(self) -> GoList | None:
+        """The list before the flip; None once the flip is made, or before anything was asked."""
+        entry, info = self.model.latest(TOPIC), self.model.info(FLIP)
+        found = entry[1] if entry and isinstance(entry[1], GoList) else None
+        if found is None or (info is not None and info.state is StepState.DONE):
+            return None
+        return found if self.view is None or self.view.at <= found.at else None
+
     def on_mount(self) -> None:
         self.query_one(Matrix).focus()
         self._show_pane()
 
     def paint(self) -> None:
         self.query_one(Matrix).show(self.view)
-        self.set_class(self.view is None, "-empty")
+        going = self.go_list is not None
+        self.set_class(self.view is None or going, "-empty")
+        self.set_class(going, "-go")
+        if going and self.focused is not self.query_one("#go"):
+            self.query_one("#go").focus()
+        self.wizard.painted_plan = self.session.plan(FLIP) if going else None
         for rows in self.query(Rows):
             rows.paint()
 
@@ -123,12 +142,36 @@ class CutoverPage(Page):
 
     def lines_of(self, name: str, width: int) -> Sequence[Line]:
         view, now = self.view, self.session.now()
+        found = self.go_list
+        if found is not None:
+            ready = self.model.awaits_approval(FLIP)
+            return self._before(found, now, width, ready) if name == "share" else ()
         if view is None:
             return [((text, "dim"),) for text in wrap(NOT_YET, width)] if name == "share" else ()
         if name == "share":
             return [*share_lines(view, now, self.glyphs, width), *note_lines(view, width), ()]
         matrix = self.query_one(Matrix)
         return [legend(self.glyphs), *cell_lines(view, matrix.column, matrix.row, now, self.glyphs, width)]
+
+    def _before(self, found: GoList, now: float, width: int, ready: bool) -> list[Line]:
+        """The verdict, then what the flip would do or is doing."""
+        lines = verdict_lines(found, now, width, ready=ready)
+        plan, results = self.model.plan(FLIP), self.model.view(FLIP).results
+        for change in plan.changes if plan else ():
+            done = results.get(change.key, "")
+            mark, role = {"": (" ", "dim"), "failed": (self.glyphs.failed, "bad")}.get(
+                done, (self.glyphs.done, "ok") if done != "running" else (self.glyphs.pending, "accent")
+            )
+            text = f"{change.target}: {change.before} {self.glyphs.arrow} {change.after}"
+            if not change.before:
+                text = f"{change.target}: {change.after}"
+            pieces = wrap(text, width - 8)
+            lines.append(((f"    {mark} ", role), (pieces[0], "" if done else "dim")))
+        return [*lines, ()]
+
+    def _go(self, width: int) -> Sequence[Row]:
+        found = self.go_list
+        return go_rows(found, self.session.now(), self.glyphs, width) if found else ()
 
     def _tabs(self) -> Sequence[Tab]:
         view = self.view
@@ -159,12 +202,15 @@ class CutoverPage(Page):
         return http_rows(self.view, self.glyphs, width) if self.view else ()
 
     def keys(self) -> Sequence[Key]:
-        back = (Key("b", "back to old", "back"),) if flipped(self.wizard) else ()
+        found = self.go_list
+        first: tuple[Key, ...] = (Key("b", "back to old", "back"),) if flipped(self.wizard) else ()
+        if found is not None:
+            first = (Key("f", "flip", "flip"),) if found.go and self.model.awaits_approval(FLIP) else ()
         return (
-            *back,
+            *first,
             Key("v", "ask again", "verify"),
             Key("p", "go on" if self.session.paused else "pause", "pause"),
-            Key("arrows", "cell", "focus('matrix')"),
+            *((Key("arrows", "cell", "focus('matrix')"),) if found is None else ()),
             Key("o", "overview", "app.show('overview')"),
             Key("c", "copy", "app.copy"),
             Key("r", "report", "app.show('report')"),
@@ -199,7 +245,24 @@ class CutoverPage(Page):
     def action_back(self) -> None:
         offer_back(self.wizard)
 
+    def action_flip(self) -> None:
+        """Refused with the reason unless every line said yes a moment ago."""
+        found = self.go_list
+        if found is None or not self.model.awaits_approval(FLIP):
+            self._tell("The flip is not asked for yet.")
+        elif found.no_go:
+            self._tell(f"No flip. {found.why_not}")
+        else:
+            # The step asks the list once more itself when it has grown old.
+            self.wizard.apply(FLIP)
+
+    def _tell(self, text: str) -> None:
+        self.wizard.notify(text, timeout=8, markup=False)
+
     def action_verify(self) -> None:
+        if self.go_list is not None:
+            self.wizard.verify(FLIP)
+            return
         entry = self.model.latest("watch")
         self.wizard.verify(entry[0] if entry else "cutover.watch")
 

@@ -10,6 +10,7 @@ HELP = HelpPage(
     "ones, or neither. Resolvers keep an answer until its TTL runs out; they are asked again at "
     "that moment, not by the clock.",
     (
+        ("f", "flip, when every line of the list before it says go; NO-GO says why not"),
         ("b", "back: the old records again, at once; shows first when the world would be back"),
         ("arrows", "from cell to cell; its resolver is told below"),
         ("1 to 5", "curve, next flips, authoritative servers, certificates, web"),

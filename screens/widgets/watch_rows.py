@@ -47,7 +47,15 @@ def _end(view: WatchView, now: float, goal: str) -> Line:
         (f"the world is {goal}{again} in ", ""),
         (countdown(view.ends_at - now), "accent"),
         (f", at {clock(view.ends_at)} UTC at the latest", "dim"),
+        *_pace(view, now),
     )
+
+
+def _pace(view: WatchView, now: float) -> Line:
+    """When the next cache lets go."""
+    cells = (cell for row in view.resolvers for cell in row.cells if cell.verdict is Verdict.OLD)
+    ahead = [cell.expires for cell in cells if cell.expires is not None and cell.expires > now]
+    return (("; next in ", "dim"), (countdown(min(ahead) - now), "accent")) if ahead else ()
 
 
 def _visitors(visitors: Visitors | None) -> Line:

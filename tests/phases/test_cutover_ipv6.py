@@ -13,11 +13,13 @@ from tests.phases.test_cutover import go_through
 from tests.rehearsal.small_stage import example
 from wizard.config import Config
 from wizard.dns.records import ZoneSnapshot, rrset
-from wizard.dns.view import WatchView
+from wizard.dns.view import CertificateRow, HttpRow, WatchView
+from wizard.dns.watch_target import targets_of
 from wizard.engine.check import CheckState
 from wizard.phases.cutover.changes import Hands, Six, intended
 from wizard.phases.cutover.flip import FlipStep
-from wizard.phases.cutover.records import ZoneRecord
+from wizard.phases.cutover.records import FlipRecord, ZoneRecord
+from wizard.phases.cutover.watch_probes import probes
 from wizard.phases.prepare.dns_zone import IN_THE_FLIP
 
 pytestmark = pytest.mark.timeout(300)
@@ -39,6 +41,16 @@ def dual(world: CutoverWorld) -> None:
         world.stage.internet.attach(address, machine)
 
 
+async def looked_at(world: CutoverWorld) -> tuple[tuple[CertificateRow, ...], tuple[HttpRow, ...]]:
+    """What the watch's probes see now."""
+    ctx = world.bench.context("cutover.watch")
+    flip = ctx.saved.load("flip", FlipRecord, step="cutover.flip")
+    assert flip is not None
+    look = probes(ctx, targets_of(flip.changes))
+    assert look.certificates is not None and look.http is not None
+    return await look.certificates(), await look.http()
+
+
 async def test_both_families_move_and_come_back_and_nobody_notices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,8 +63,9 @@ async def test_both_families_move_and_come_back_and_nobody_notices(
         assert await world.now_reads("shop.example", "AAAA") == []
         views: list[WatchView] = world.bench.details("watch")
         assert {(one.name, one.type) for one in views[-1].asked} >= {(API, "A"), (API, "AAAA")}
-        assert {row.address for row in views[-1].certificates if row.trusted} >= {*SIXES.values(), NEW_API}
-        assert any(row.name.endswith("by IPv6") and row.same for row in views[-1].http)
+        certificates, pages = await looked_at(world)
+        assert {row.address for row in certificates if row.trusted} >= {*SIXES.values(), NEW_API}
+        assert any(row.name.endswith("by IPv6") and row.same for row in pages)
         assert world.failures == ()
 
         await world.bench.undo(FlipStep(world.config))
@@ -70,8 +83,8 @@ async def test_without_ipv6_here_another_host_sees_the_new_place(
         await go_through(world)
 
         assert await world.now_reads(API, "AAAA") == [SIXES["backend"]]
-        rows = [row for view in world.bench.details("watch") for row in view.certificates]
-        assert any(row.trusted and row.note == "seen from frontend" for row in rows)
+        certificates, _ = await looked_at(world)
+        assert any(row.trusted and row.note == "seen from frontend" for row in certificates)
         assert world.failures == ()
 
 
@@ -115,7 +128,8 @@ async def test_a_new_place_that_refuses_ipv6_does_not_get_it(
 
         facts = await step.observe(world.bench.context(step))
 
-        told = {one.name: one for one in facts.go if one.name.endswith("ready6")}
+        assert facts.go is not None
+        told = {one.name: one for one in facts.go.lines if one.name.endswith("ready6")}
         assert told[f"{API}.ready6"].state is CheckState.WAIVED
         assert "refused" in told[f"{API}.ready6"].evidence.seen
         assert "taken away rather than moved" in told[f"{API}.ready6"].evidence.seen

@@ -18,10 +18,11 @@ from wizard.dns.view import (
     Visitors,
     WatchView,
 )
-from wizard.engine.check import CheckState
+from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import StepState
 from wizard.engine.plan import Change, Choice, Kind, Money, Plan, Question
 from wizard.net import Reach
+from wizard.phases.cutover.go_list import GoList
 
 SERVER = Plan(
     (
@@ -208,6 +209,44 @@ def watch(share: float = 0.55) -> WatchView:
         ends_at=NOW + 150,
         back_at=NOW + 60,
         visitors=Visitors(4210, 0, (), share),
+    )
+
+
+def going(seen: CheckState = CheckState.PASSED) -> FakeSession:
+    """Right before the flip: its plan waits, and one line of the list is as `seen`."""
+    session = FakeSession()
+    session.done_until("cutover.flip")
+    session.running = True
+    moves = tuple(
+        Change(Kind.REPLACE, f"flip.{name}/{kind}", f"{name} {kind}", f"{old} (TTL 60)", f"{new} (TTL 60)")
+        for name, kind, old, new in (
+            ("openmates.org", "A", "76.76.21.21", "203.0.113.10"),
+            ("api.openmates.org", "A", "198.51.100.7", "203.0.113.11"),
+            ("api.openmates.org", "AAAA", "2001:db8:1::7", "2001:db8::11"),
+        )
+    )
+    session.propose("cutover.flip", Plan(moves))
+    lines = [
+        _said("lowered", "every name server serves the short TTL", "since 14:02:10, 3600 s before"),
+        _said(
+            "quiet", "no cache holds an old TTL any more, and none was asked by us of late", "since 15:03:10"
+        ),
+        _said("clear", "nothing in the zone stands in the way of the flip", "addresses only"),
+    ]
+    for name, address in (("openmates.org", "203.0.113.10"), ("api.openmates.org", "203.0.113.11")):
+        question = f"{address} is ready for {name}: https://{name}/health answers 200 over trusted TLS"
+        told = "200 TLSv1.3 in 23 ms" if seen is CheckState.PASSED else "tls: self-signed certificate"
+        state = seen if name.startswith("api") else CheckState.PASSED
+        lines.append(
+            _said(f"{name}.ready", question, told if state is seen else "200 TLSv1.3 in 23 ms", state)
+        )
+    session.detail("go", GoList(NOW - 3, tuple(lines)), "cutover.flip")
+    return session
+
+
+def _said(name: str, question: str, seen: str, state: CheckState = CheckState.PASSED) -> Check:
+    return Check(
+        name, question, state, Evidence(seen, "operator", NOW - 3), "Look at the proxy of the panel."
     )
 
 

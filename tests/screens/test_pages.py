@@ -14,6 +14,7 @@ from screens.widgets.matrix import Matrix
 from screens.widgets.rows import Rows
 from tests.screens import scenes
 from tests.screens.conftest import LARGE, SMALL, Opener
+from wizard.engine.check import CheckState
 from wizard.engine.events import StepChanged, StepState
 from wizard.errors import WizardError
 
@@ -122,6 +123,40 @@ async def test_before_the_flip_the_cutover_page_says_so_and_offers_no_way_back(d
         assert isinstance(at.app.screen, CutoverPage)
         await at.press("enter")
         assert ("back",) not in at.session.calls
+
+
+@BOTH
+async def test_before_the_flip_the_list_says_go_and_one_key_flips(
+    desk: Opener, size: tuple[int, int]
+) -> None:
+    async with desk(scenes.going(), size) as at:
+        await at.press("w")
+        assert "GO 5 lines, asked 3s ago. f flips" in at.words
+        assert "api.openmates.org AAAA: 2001:db8:1::7 (TTL 60)" in at.words
+        assert "no cache holds an old TTL any more" in at.words
+        assert "Nothing is watched yet" not in at.words
+        await at.press("f")
+        assert ("approve", "cutover.flip", "yes") in at.session.calls
+
+
+@BOTH
+async def test_a_line_that_says_no_blocks_the_key_with_its_reason(
+    desk: Opener, size: tuple[int, int]
+) -> None:
+    async with desk(scenes.going(CheckState.FAILED), size) as at:
+        await at.press("w")
+        assert "NO-GO 1 line of 5 says no" in at.words
+        await at.press("f")
+        assert not [call for call in at.session.calls if call[0] == "approve"]
+        (told,) = [one.message for one in at.app._notifications]
+        assert told.startswith("No flip. no-go: 203.0.113.11 is ready for api.openmates.org")
+        assert "self-signed certificate" in told and "self-signed certificate" in at.words
+
+
+async def test_the_list_is_asked_again_by_its_key(desk: Opener) -> None:
+    async with desk(scenes.going()) as at:
+        await at.press("w", "v")
+        assert ("verify", "cutover.flip") in at.session.calls
 
 
 @BOTH

@@ -23,6 +23,7 @@ PICTURES: dict[str, tuple[Callable[[], FakeSession], tuple[str, ...]]] = {
     "help": (scenes.running, ("question_mark",)),
     "plan": (scenes.approving, ("l",)),
     "cutover": (scenes.flipped, ("w",)),
+    "go": (scenes.going, ("w",)),
     "back": (scenes.flipped, ("w", "b")),
     "ports": (scenes.ports, ("m",)),
     "report": (scenes.failed, ("r",)),

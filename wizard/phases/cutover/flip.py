@@ -12,9 +12,11 @@ from wizard.dns.records import ChangeSet, RecordChange, Standing, ZoneSnapshot, 
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Refusal, Wait
 from wizard.engine.step import Context, Phase, Step
-from wizard.phases.cutover import authority, certificate_gap, ipv6, ready
+from wizard.errors import WizardError
+from wizard.phases.cutover import authority, certificate_gap, go_list, ipv6, ready
 from wizard.phases.cutover.by_hand import asked
 from wizard.phases.cutover.changes import Hands, Intent, Six, intended
+from wizard.phases.cutover.go_list import GoList
 from wizard.phases.cutover.records import (
     FLIP_STEP,
     RAISE_STEP,
@@ -47,7 +49,7 @@ class Facts:
     intent: Intent
     snapshot: ZoneSnapshot
     record: FlipRecord | None
-    go: tuple[Check, ...]
+    go: GoList | None
     quiet_until: float
     lowered: bool
     ttl: int
@@ -80,6 +82,7 @@ class FlipStep(Step[Facts]):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._listed = 0.0
 
     async def observe(self, ctx: Context) -> Facts:
         provider = ctx.world.dns_provider
@@ -91,17 +94,9 @@ class FlipStep(Step[Facts]):
         ttl = max(self.config.dns.cutover_ttl, provider.min_ttl)
         quiet_until = lowered.waited_out + self.config.cutover.quiet_seconds if lowered else 0.0
         intent = Intent(ChangeSet(snapshot.zone, ()))
-        go: tuple[Check, ...] = ()
+        go: GoList | None = None
         if record is None:
-            zone = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
-            hands = Hands(provider.swaps, ttl)
-            sixes = await ipv6.proofs(ctx, ipv6.wanted(self.config.names, snapshot))
-            six = Six({name: one.address for name, one in sixes.items() if one.proven}, ipv6.addresses(ctx))
-            intent = intended(self.config, snapshot, ready.targets(ctx), zone, ctx.answers, hands, six)
-            # The list is only worth something right before the flip.
-            if ctx.now() >= quiet_until:
-                go = (*await ready.all_answer(ctx), *await ready.same_zone(ctx, snapshot))
-                go = (*go, *ipv6.checks(ctx, sixes))
+            intent, go = await self._asked(ctx, snapshot, lowered)
         return Facts(
             intent=intent,
             snapshot=snapshot,
@@ -115,6 +110,21 @@ class FlipStep(Step[Facts]):
             answers=dict(ctx.answers),
             now=ctx.now(),
         )
+
+    async def _asked(
+        self, ctx: Context, snapshot: ZoneSnapshot, lowered: TtlRecord | None
+    ) -> tuple[Intent, GoList]:
+        """What the flip would change, and whether it may; the list is shown to whoever looks."""
+        provider = ctx.world.dns_provider
+        zone = ctx.saved.load("zone", ZoneRecord, step=ZONE_STEP)
+        hands = Hands(provider.swaps, max(self.config.dns.cutover_ttl, provider.min_ttl))
+        sixes = await ipv6.proofs(ctx, ipv6.wanted(self.config.names, snapshot))
+        six = Six({name: one.address for name, one in sixes.items() if one.proven}, ipv6.addresses(ctx))
+        intent = intended(self.config, snapshot, ready.targets(ctx), zone, ctx.answers, hands, six)
+        found = await go_list.ask(ctx, snapshot, intent, sixes, lowered)
+        self._listed = found.at
+        ctx.detail(go_list.TOPIC, found)
+        return intent, found
 
     def plan(self, facts: Facts) -> Plan:
         if facts.record is not None and facts.record.sealed and not facts.due:
@@ -134,7 +144,8 @@ class FlipStep(Step[Facts]):
             _line(one, self.way_back, _Move(one, facts.changes, fresh and at == 0))
             for at, one in enumerate(facts.due)
         ]
-        notes = tuple(f"go: {one.question} ({one.evidence.seen})" for one in facts.go)
+        lines = facts.go.lines if facts.go else ()
+        notes = tuple(f"go: {one.question} ({one.evidence.seen})" for one in lines)
         return Plan((*changes, seal), notes)
 
     def _hold(self, facts: Facts) -> Failed | Wait | Ask | None:
@@ -148,11 +159,10 @@ class FlipStep(Step[Facts]):
                     f"{self.config.cutover.quiet_seconds} s: a question would fill it with the old address"
                 )
                 return Wait(facts.quiet_until, quiet)
-            bad = [one for one in facts.go if not one.ok]
-            if bad:
-                why = "; ".join(f"no-go: {one.question}: {one.evidence.seen}" for one in bad)
+            bad = facts.go.no_go if facts.go else ()
+            if bad and facts.go:
                 ways = tuple(dict.fromkeys(one.advice for one in bad if one.advice))
-                return Failed(why, ways, Refusal.NOT_READY)
+                return Failed(facts.go.why_not, ways, Refusal.NOT_READY)
         return asked(self.id, facts.due, facts.answers, facts.by_hand)
 
     async def apply(self, change: Change, ctx: Context) -> None:
@@ -166,10 +176,23 @@ class FlipStep(Step[Facts]):
         else:
             move: _Move = change.payload
             assert move.one is not None
+            if move.first:
+                await self._still_go(ctx)
             self._remember(ctx, move)
             # What stands at one name changes together; where all can, all does.
             whole = move.whole
             await provider.apply(whole if provider.atomic else whole.of(move.one.name))
+
+    async def _still_go(self, ctx: Context) -> None:
+        """A plan may have waited long for its approval. Raises WizardError, with nothing changed."""
+        if ctx.now() <= self._listed + go_list.FRESH:
+            return
+        lowered = ctx.saved.load("ttl", TtlRecord, step=TTL_STEP)
+        _, found = await self._asked(ctx, await ctx.world.dns_provider.snapshot(), lowered)
+        if not found.go:
+            raise WizardError(
+                "The list before the flip no longer says go", found.why_not, "Nothing was changed. Run again."
+            )
 
     def _remember(self, ctx: Context, move: _Move) -> None:
         """The whole old record sets are on disk before the first of them is changed."""
@@ -205,6 +228,10 @@ class FlipStep(Step[Facts]):
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         record = ctx.saved.load("flip", FlipRecord)
+        if record is None:
+            # Asked again before the flip: the list is what the operator wants to know.
+            lowered = ctx.saved.load("ttl", TtlRecord, step=TTL_STEP)
+            await self._asked(ctx, await ctx.world.dns_provider.snapshot(), lowered)
         found = [
             await self._address(ctx, name, address, record) for name, address in ready.targets(ctx).items()
         ]
