@@ -75,7 +75,12 @@ async def _line(prompt: str, *, secret: bool = False) -> str | None:
             loop.call_soon_threadsafe(settle, line)
 
     threading.Thread(target=read, daemon=True, name="prompt").start()
-    return await answer
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        # What comes next begins on a line of its own, not behind the question.
+        say(to=sys.stderr)
+        raise
 
 
 def _read(prompt: str, secret: bool) -> str | None:
