@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from wizard.clients.git.errors import Right, Vendor
+from wizard.clients.git.errors import NotFoundError, Right, Vendor
 from wizard.clients.git.models import (
     Account,
     Delivery,
@@ -19,6 +19,9 @@ from wizard.clients.git.models import (
 )
 from wizard.clients.git.transport import Budget, Wire
 from wizard.errors import VendorError
+
+HOOKS: Mapping[str, Any] = {"right": Right.HOOKS, "owned": True}
+KEYS: Mapping[str, Any] = {"right": Right.KEYS, "owned": True}
 
 
 class GitClient(ABC):
@@ -55,9 +58,10 @@ class GitClient(ABC):
     async def repositories(self) -> tuple[Repository, ...]:
         """Those that the token's person works on, the latest first."""
 
-    @abstractmethod
     async def repository(self, repository: str) -> Repository | None:
         """None when there is none, or none that may be seen."""
+        row = await self._wire.get_or_none(self._of(repository), f"looking at {repository}")
+        return self._repository(row) if row else None
 
     @abstractmethod
     async def head(self, repository: str, branch: str) -> Head | None:
@@ -71,9 +75,11 @@ class GitClient(ABC):
     async def tree(self, repository: str, branch: str) -> Tree:
         """Every file of a branch. Raises NotFoundError when there is no such branch."""
 
-    @abstractmethod
     async def hooks(self, repository: str) -> tuple[Hook, ...]:
         """The repository's webhooks."""
+        doing = f"listing webhooks of {repository}"
+        rows = await self._wire.all(f"{self._of(repository)}/hooks", doing, **HOOKS)
+        return tuple(map(self._hook, rows))
 
     @abstractmethod
     async def add_hook(self, repository: str, url: str, branch: str = "") -> Hook:
@@ -91,9 +97,10 @@ class GitClient(ABC):
             await self.remove_hook(repository, found.id)
         return await self.add_hook(repository, url, branch)
 
-    @abstractmethod
     async def remove_hook(self, repository: str, hook: str) -> None:
         """No error if it is gone already."""
+        path, doing = f"{self._of(repository)}/hooks/{hook}", f"removing a webhook of {repository}"
+        await self._gone(path, doing, HOOKS)
 
     @abstractmethod
     async def send_push(self, repository: str, hook: str) -> None:
@@ -115,9 +122,11 @@ class GitClient(ABC):
     async def redeliver(self, repository: str, hook: str, delivery: str) -> None:
         """Send a delivery again."""
 
-    @abstractmethod
     async def deploy_keys(self, repository: str) -> tuple[DeployKey, ...]:
         """Keys that may clone the repository."""
+        doing = f"listing deploy keys of {repository}"
+        rows = await self._wire.all(self._keys(repository), doing, **KEYS)
+        return tuple(map(self._key, rows))
 
     @abstractmethod
     async def add_deploy_key(self, repository: str, title: str, public: str) -> DeployKey:
@@ -131,9 +140,10 @@ class GitClient(ABC):
                 return one
         return await self.add_deploy_key(repository, title, public)
 
-    @abstractmethod
     async def remove_deploy_key(self, repository: str, key: str) -> None:
         """No error if it is gone already."""
+        path, doing = f"{self._keys(repository)}/{key}", f"removing a deploy key of {repository}"
+        await self._gone(path, doing, KEYS)
 
     @abstractmethod
     async def hook_sources(self) -> tuple[str, ...]:
@@ -149,6 +159,34 @@ class GitClient(ABC):
     @abstractmethod
     async def may_key(self, repository: str) -> None:
         """The same for deploy keys."""
+
+    @staticmethod
+    @abstractmethod
+    def _of(repository: str) -> str:
+        """The path of what the host has of a repository."""
+
+    @staticmethod
+    @abstractmethod
+    def _keys(repository: str) -> str:
+        """The path of its deploy keys."""
+
+    @staticmethod
+    @abstractmethod
+    def _repository(row: Mapping[str, Any]) -> Repository: ...
+
+    @staticmethod
+    @abstractmethod
+    def _hook(row: Mapping[str, Any]) -> Hook: ...
+
+    @staticmethod
+    @abstractmethod
+    def _key(row: Mapping[str, Any]) -> DeployKey: ...
+
+    async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
+        try:
+            await self._wire.change("DELETE", path, doing, **needs)
+        except NotFoundError:
+            return
 
     async def _only_refused(self, path: str, doing: str, right: Right, body: Mapping[str, Any]) -> None:
         try:

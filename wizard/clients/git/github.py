@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from wizard.clients.git.base import GitClient
-from wizard.clients.git.errors import GITHUB, NotFoundError, Right
+from wizard.clients.git.base import HOOKS, KEYS, GitClient
+from wizard.clients.git.errors import GITHUB, Right
 from wizard.clients.git.models import (
     Account,
     Delivery,
@@ -25,8 +25,6 @@ from wizard.clock import Clock
 from wizard.errors import VendorError
 
 _API = "2022-11-28"
-_HOOKS: Mapping[str, Any] = {"right": Right.HOOKS, "owned": True}
-_KEYS: Mapping[str, Any] = {"right": Right.KEYS, "owned": True}
 
 
 class GitHubClient(GitClient):
@@ -47,14 +45,10 @@ class GitHubClient(GitClient):
     async def repositories(self) -> tuple[Repository, ...]:
         query = {"sort": "pushed"}
         rows = await self._wire.all("/user/repos", "listing repositories", owned=True, query=query)
-        return tuple(_repository(row) for row in rows)
-
-    async def repository(self, repository: str) -> Repository | None:
-        row = await self._wire.get_or_none(_of(repository), f"looking at {repository}")
-        return _repository(row) if row else None
+        return tuple(self._repository(row) for row in rows)
 
     async def head(self, repository: str, branch: str) -> Head | None:
-        path = f"{_of(repository)}/branches/{quote(branch, safe='')}"
+        path = f"{self._of(repository)}/branches/{quote(branch, safe='')}"
         row = await self._wire.get_or_none(path, f"looking at branch {branch} of {repository}")
         if row is None:
             return None
@@ -63,7 +57,7 @@ class GitHubClient(GitClient):
 
     async def read_file(self, repository: str, path: str, branch: str) -> str | None:
         row = await self._wire.get_or_none(
-            f"{_of(repository)}/contents/{quote(path.strip('/'), safe='')}",
+            f"{self._of(repository)}/contents/{quote(path.strip('/'), safe='')}",
             f"reading {path} of {repository}",
             query={"ref": branch},
         )
@@ -75,16 +69,12 @@ class GitHubClient(GitClient):
 
     async def tree(self, repository: str, branch: str) -> Tree:
         row = await self._wire.get(
-            f"{_of(repository)}/git/trees/{quote(branch, safe='')}",
+            f"{self._of(repository)}/git/trees/{quote(branch, safe='')}",
             f"listing the files of {repository}",
             query={"recursive": "1"},
         )
         files = tuple(str(one["path"]) for one in row["tree"] if one["type"] == "blob")
         return Tree(files, complete=not row["truncated"])
-
-    async def hooks(self, repository: str) -> tuple[Hook, ...]:
-        rows = await self._wire.all(f"{_of(repository)}/hooks", f"listing webhooks of {repository}", **_HOOKS)
-        return tuple(_hook(row) for row in rows)
 
     async def add_hook(self, repository: str, url: str, branch: str = "") -> Hook:
         body = {
@@ -94,32 +84,31 @@ class GitHubClient(GitClient):
             "config": {"url": url, "content_type": "json", "insecure_ssl": "0"},
         }
         doing = f"adding a webhook to {repository}"
-        return _hook(await self._wire.change("POST", f"{_of(repository)}/hooks", doing, body=body, **_HOOKS))
-
-    async def remove_hook(self, repository: str, hook: str) -> None:
-        await self._gone(f"{_of(repository)}/hooks/{hook}", f"removing a webhook of {repository}", _HOOKS)
+        return self._hook(
+            await self._wire.change("POST", f"{self._of(repository)}/hooks", doing, body=body, **HOOKS)
+        )
 
     async def send_push(self, repository: str, hook: str) -> None:
-        path = f"{_of(repository)}/hooks/{hook}/tests"
-        await self._wire.change("POST", path, f"sending the latest push of {repository}", **_HOOKS)
+        path = f"{self._of(repository)}/hooks/{hook}/tests"
+        await self._wire.change("POST", path, f"sending the latest push of {repository}", **HOOKS)
 
     async def ping(self, repository: str, hook: str) -> None:
-        path = f"{_of(repository)}/hooks/{hook}/pings"
-        await self._wire.change("POST", path, f"pinging a webhook of {repository}", **_HOOKS)
+        path = f"{self._of(repository)}/hooks/{hook}/pings"
+        await self._wire.change("POST", path, f"pinging a webhook of {repository}", **HOOKS)
 
     async def deliveries(self, repository: str, hook: str) -> tuple[Delivery, ...]:
         # One page: the newest are asked for, and the others are paged by a cursor.
         rows = await self._wire.get(
-            f"{_of(repository)}/hooks/{hook}/deliveries",
+            f"{self._of(repository)}/hooks/{hook}/deliveries",
             f"listing deliveries of {repository}",
             query={"per_page": "50"},
-            **_HOOKS,
+            **HOOKS,
         )
         return tuple(_delivery(row) for row in rows)
 
     async def delivery(self, repository: str, hook: str, delivery: str) -> DeliveryAnswer:
-        path = f"{_of(repository)}/hooks/{hook}/deliveries/{delivery}"
-        row = await self._wire.get(path, f"reading a delivery of {repository}", **_HOOKS)
+        path = f"{self._of(repository)}/hooks/{hook}/deliveries/{delivery}"
+        row = await self._wire.get(path, f"reading a delivery of {repository}", **HOOKS)
         sent = row["request"].get("payload") or {}
         return DeliveryAnswer(
             _delivery(row),
@@ -129,22 +118,13 @@ class GitHubClient(GitClient):
         )
 
     async def redeliver(self, repository: str, hook: str, delivery: str) -> None:
-        path = f"{_of(repository)}/hooks/{hook}/deliveries/{delivery}/attempts"
-        await self._wire.change("POST", path, f"sending a delivery of {repository} again", **_HOOKS)
-
-    async def deploy_keys(self, repository: str) -> tuple[DeployKey, ...]:
-        rows = await self._wire.all(
-            f"{_of(repository)}/keys", f"listing deploy keys of {repository}", **_KEYS
-        )
-        return tuple(_key(row) for row in rows)
+        path = f"{self._of(repository)}/hooks/{hook}/deliveries/{delivery}/attempts"
+        await self._wire.change("POST", path, f"sending a delivery of {repository} again", **HOOKS)
 
     async def add_deploy_key(self, repository: str, title: str, public: str) -> DeployKey:
         body = {"title": title, "key": public, "read_only": True}
         doing = f"adding a deploy key to {repository}"
-        return _key(await self._wire.change("POST", f"{_of(repository)}/keys", doing, body=body, **_KEYS))
-
-    async def remove_deploy_key(self, repository: str, key: str) -> None:
-        await self._gone(f"{_of(repository)}/keys/{key}", f"removing a deploy key of {repository}", _KEYS)
+        return self._key(await self._wire.change("POST", self._keys(repository), doing, body=body, **KEYS))
 
     async def hook_sources(self) -> tuple[str, ...]:
         row = await self._wire.get("/meta", "asking where webhooks come from")
@@ -153,18 +133,53 @@ class GitHubClient(GitClient):
     async def may_hook(self, repository: str) -> None:
         doing = f"asking whether webhooks may be added to {repository}"
         body = {"name": "web", "config": {"content_type": "json"}}
-        await self._only_refused(f"{_of(repository)}/hooks", doing, Right.HOOKS, body)
+        await self._only_refused(f"{self._of(repository)}/hooks", doing, Right.HOOKS, body)
 
     async def may_key(self, repository: str) -> None:
         doing = f"asking whether deploy keys may be added to {repository}"
         body = {"title": "dokploy-wizard", "key": "no key", "read_only": True}
-        await self._only_refused(f"{_of(repository)}/keys", doing, Right.KEYS, body)
+        await self._only_refused(self._keys(repository), doing, Right.KEYS, body)
 
-    async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
-        try:
-            await self._wire.change("DELETE", path, doing, **needs)
-        except NotFoundError:
-            return
+    @staticmethod
+    def _of(repository: str) -> str:
+        owner, _, name = repository.partition("/")
+        return f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
+
+    @staticmethod
+    def _keys(repository: str) -> str:
+        return f"{GitHubClient._of(repository)}/keys"
+
+    @staticmethod
+    def _repository(row: Mapping[str, Any]) -> Repository:
+        rights = row.get("permissions")
+        return Repository(
+            str(row["full_name"]),
+            bool(row["private"]),
+            str(row["default_branch"]),
+            bool(row.get("archived")),
+            bool(rights.get("admin")) if rights else None,
+        )
+
+    @staticmethod
+    def _hook(row: Mapping[str, Any]) -> Hook:
+        last = (row.get("last_response") or {}).get("code")
+        return Hook(
+            str(row["id"]),
+            str(row["config"].get("url", "")),
+            tuple(map(str, row["events"])),
+            bool(row["active"]),
+            last_code=int(last) if last is not None else None,
+        )
+
+    @staticmethod
+    def _key(row: Mapping[str, Any]) -> DeployKey:
+        return DeployKey(
+            str(row["id"]),
+            str(row["title"]),
+            str(row["key"]),
+            bool(row["read_only"]),
+            str(row.get("last_used") or ""),
+        )
 
 
 def _headers(token: str) -> Mapping[str, str]:
@@ -174,33 +189,6 @@ def _headers(token: str) -> Mapping[str, str]:
         "User-Agent": "dokploy-wizard",
     }
     return said | ({"Authorization": f"Bearer {token}"} if token else {})
-
-
-def _of(repository: str) -> str:
-    owner, _, name = repository.partition("/")
-    return f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
-
-
-def _repository(row: Mapping[str, Any]) -> Repository:
-    rights = row.get("permissions")
-    return Repository(
-        str(row["full_name"]),
-        bool(row["private"]),
-        str(row["default_branch"]),
-        bool(row.get("archived")),
-        bool(rights.get("admin")) if rights else None,
-    )
-
-
-def _hook(row: Mapping[str, Any]) -> Hook:
-    last = (row.get("last_response") or {}).get("code")
-    return Hook(
-        str(row["id"]),
-        str(row["config"].get("url", "")),
-        tuple(map(str, row["events"])),
-        bool(row["active"]),
-        last_code=int(last) if last is not None else None,
-    )
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:
@@ -213,14 +201,4 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
         str(row["status"]),
         bool(row["redelivery"]),
         float(row["duration"]),
-    )
-
-
-def _key(row: Mapping[str, Any]) -> DeployKey:
-    return DeployKey(
-        str(row["id"]),
-        str(row["title"]),
-        str(row["key"]),
-        bool(row["read_only"]),
-        str(row.get("last_used") or ""),
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from wizard.clients.git.base import GitClient
+from wizard.clients.git.base import HOOKS, KEYS, GitClient
 from wizard.clients.git.errors import GITLAB, NotFoundError, Right
 from wizard.clients.git.models import (
     Account,
@@ -25,8 +25,6 @@ from wizard.clock import Clock
 from wizard.errors import VendorError
 
 _MAINTAINER = 40
-_HOOKS: Mapping[str, Any] = {"right": Right.HOOKS, "owned": True}
-_KEYS: Mapping[str, Any] = {"right": Right.KEYS, "owned": True}
 
 
 class GitLabClient(GitClient):
@@ -48,14 +46,10 @@ class GitLabClient(GitClient):
     async def repositories(self) -> tuple[Repository, ...]:
         query = {"membership": "true", "order_by": "last_activity_at"}
         rows = await self._wire.all("/projects", "listing projects", owned=True, query=query)
-        return tuple(_repository(row) for row in rows)
-
-    async def repository(self, repository: str) -> Repository | None:
-        row = await self._wire.get_or_none(_of(repository), f"looking at {repository}")
-        return _repository(row) if row else None
+        return tuple(self._repository(row) for row in rows)
 
     async def head(self, repository: str, branch: str) -> Head | None:
-        path = f"{_of(repository)}/repository/branches/{quote(branch, safe='')}"
+        path = f"{self._of(repository)}/repository/branches/{quote(branch, safe='')}"
         row = await self._wire.get_or_none(path, f"looking at branch {branch} of {repository}")
         if row is None:
             return None
@@ -63,7 +57,7 @@ class GitLabClient(GitClient):
 
     async def read_file(self, repository: str, path: str, branch: str) -> str | None:
         row = await self._wire.get_or_none(
-            f"{_of(repository)}/repository/files/{quote(path.strip('/'), safe='')}",
+            f"{self._of(repository)}/repository/files/{quote(path.strip('/'), safe='')}",
             f"reading {path} of {repository}",
             query={"ref": branch},
         )
@@ -71,16 +65,11 @@ class GitLabClient(GitClient):
 
     async def tree(self, repository: str, branch: str) -> Tree:
         rows = await self._wire.all(
-            f"{_of(repository)}/repository/tree",
+            f"{self._of(repository)}/repository/tree",
             f"listing the files of {repository}",
             query={"ref": branch, "recursive": "true"},
         )
         return Tree(tuple(str(row["path"]) for row in rows if row["type"] == "blob"))
-
-    async def hooks(self, repository: str) -> tuple[Hook, ...]:
-        path = f"{_of(repository)}/hooks"
-        rows = await self._wire.all(path, f"listing webhooks of {repository}", **_HOOKS)
-        return tuple(_hook(row) for row in rows)
 
     async def add_hook(self, repository: str, url: str, branch: str = "") -> Hook:
         """Nothing is unique at GitLab: look at `hooks` before."""
@@ -91,16 +80,15 @@ class GitLabClient(GitClient):
             **({"push_events_branch_filter": branch} if branch else {}),
         }
         doing = f"adding a webhook to {repository}"
-        return _hook(await self._wire.change("POST", f"{_of(repository)}/hooks", doing, body=body, **_HOOKS))
-
-    async def remove_hook(self, repository: str, hook: str) -> None:
-        await self._gone(f"{_of(repository)}/hooks/{hook}", f"removing a webhook of {repository}", _HOOKS)
+        return self._hook(
+            await self._wire.change("POST", f"{self._of(repository)}/hooks", doing, body=body, **HOOKS)
+        )
 
     async def send_push(self, repository: str, hook: str) -> None:
         """GitLab waits for the answer; one that is no success is in `deliveries` all the same."""
-        path = f"{_of(repository)}/hooks/{hook}/test/push_events"
+        path = f"{self._of(repository)}/hooks/{hook}/test/push_events"
         try:
-            await self._wire.change("POST", path, f"sending the latest push of {repository}", **_HOOKS)
+            await self._wire.change("POST", path, f"sending the latest push of {repository}", **HOOKS)
         except VendorError as error:
             if error.status != 422:
                 raise
@@ -112,8 +100,8 @@ class GitLabClient(GitClient):
         return tuple(_delivery(row) for row in await self._events(repository, hook))
 
     async def _events(self, repository: str, hook: str) -> list[Any]:
-        path = f"{_of(repository)}/hooks/{hook}/events"
-        rows: list[Any] = await self._wire.get(path, f"listing deliveries of {repository}", **_HOOKS)
+        path = f"{self._of(repository)}/hooks/{hook}/events"
+        rows: list[Any] = await self._wire.get(path, f"listing deliveries of {repository}", **HOOKS)
         return rows
 
     async def delivery(self, repository: str, hook: str, delivery: str) -> DeliveryAnswer:
@@ -126,22 +114,13 @@ class GitLabClient(GitClient):
         raise NotFoundError("GitLab shows no such delivery", next="It may be too old: send one again.")
 
     async def redeliver(self, repository: str, hook: str, delivery: str) -> None:
-        path = f"{_of(repository)}/hooks/{hook}/events/{delivery}/resend"
-        await self._wire.change("POST", path, f"sending a delivery of {repository} again", **_HOOKS)
-
-    async def deploy_keys(self, repository: str) -> tuple[DeployKey, ...]:
-        path = f"{_of(repository)}/deploy_keys"
-        rows = await self._wire.all(path, f"listing deploy keys of {repository}", **_KEYS)
-        return tuple(_key(row) for row in rows)
+        path = f"{self._of(repository)}/hooks/{hook}/events/{delivery}/resend"
+        await self._wire.change("POST", path, f"sending a delivery of {repository} again", **HOOKS)
 
     async def add_deploy_key(self, repository: str, title: str, public: str) -> DeployKey:
         body = {"title": title, "key": public, "can_push": False}
-        path, doing = f"{_of(repository)}/deploy_keys", f"adding a deploy key to {repository}"
-        return _key(await self._wire.change("POST", path, doing, body=body, **_KEYS))
-
-    async def remove_deploy_key(self, repository: str, key: str) -> None:
-        path = f"{_of(repository)}/deploy_keys/{key}"
-        await self._gone(path, f"removing a deploy key of {repository}", _KEYS)
+        path, doing = self._keys(repository), f"adding a deploy key to {repository}"
+        return self._key(await self._wire.change("POST", path, doing, body=body, **KEYS))
 
     async def hook_sources(self) -> tuple[str, ...]:
         """An instance may be anywhere: it does not tell."""
@@ -149,48 +128,51 @@ class GitLabClient(GitClient):
 
     async def may_hook(self, repository: str) -> None:
         doing = f"asking whether webhooks may be added to {repository}"
-        await self._only_refused(f"{_of(repository)}/hooks", doing, Right.HOOKS, {"push_events": True})
+        await self._only_refused(f"{self._of(repository)}/hooks", doing, Right.HOOKS, {"push_events": True})
 
     async def may_key(self, repository: str) -> None:
         doing = f"asking whether deploy keys may be added to {repository}"
         body = {"title": "dokploy-wizard", "key": "no key"}
-        await self._only_refused(f"{_of(repository)}/deploy_keys", doing, Right.KEYS, body)
+        await self._only_refused(self._keys(repository), doing, Right.KEYS, body)
 
-    async def _gone(self, path: str, doing: str, needs: Mapping[str, Any]) -> None:
-        try:
-            await self._wire.change("DELETE", path, doing, **needs)
-        except NotFoundError:
-            return
+    @staticmethod
+    def _of(repository: str) -> str:
+        return f"/projects/{quote(repository, safe='')}"
+
+    @staticmethod
+    def _keys(repository: str) -> str:
+        return f"{GitLabClient._of(repository)}/deploy_keys"
+
+    @staticmethod
+    def _repository(row: Mapping[str, Any]) -> Repository:
+        rights = row.get("permissions") or {}
+        levels = [
+            int((rights.get(f"{word}_access") or {}).get("access_level") or 0)
+            for word in ("project", "group")
+        ]
+        return Repository(
+            str(row["path_with_namespace"]),
+            row["visibility"] != "public",
+            str(row.get("default_branch") or ""),
+            bool(row.get("archived")),
+            max(levels) >= _MAINTAINER if rights else None,
+        )
+
+    @staticmethod
+    def _hook(row: Mapping[str, Any]) -> Hook:
+        events = ("push",) if row.get("push_events") else ()
+        return Hook(
+            str(row["id"]), str(row["url"]), events, branch=str(row.get("push_events_branch_filter") or "")
+        )
+
+    @staticmethod
+    def _key(row: Mapping[str, Any]) -> DeployKey:
+        return DeployKey(str(row["id"]), str(row["title"]), str(row["key"]), not row.get("can_push"))
 
 
 def _headers(token: str) -> Mapping[str, str]:
     said = {"Accept": "application/json", "User-Agent": "dokploy-wizard"}
     return said | ({"PRIVATE-TOKEN": token} if token else {})
-
-
-def _of(repository: str) -> str:
-    return f"/projects/{quote(repository, safe='')}"
-
-
-def _repository(row: Mapping[str, Any]) -> Repository:
-    rights = row.get("permissions") or {}
-    levels = [
-        int((rights.get(f"{word}_access") or {}).get("access_level") or 0) for word in ("project", "group")
-    ]
-    return Repository(
-        str(row["path_with_namespace"]),
-        row["visibility"] != "public",
-        str(row.get("default_branch") or ""),
-        bool(row.get("archived")),
-        max(levels) >= _MAINTAINER if rights else None,
-    )
-
-
-def _hook(row: Mapping[str, Any]) -> Hook:
-    events = ("push",) if row.get("push_events") else ()
-    return Hook(
-        str(row["id"]), str(row["url"]), events, branch=str(row.get("push_events_branch_filter") or "")
-    )
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:
@@ -204,7 +186,3 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
         status,
         seconds=float(row.get("execution_duration") or 0.0),
     )
-
-
-def _key(row: Mapping[str, Any]) -> DeployKey:
-    return DeployKey(str(row["id"]), str(row["title"]), str(row["key"]), not row.get("can_push"))
