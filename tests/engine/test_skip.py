@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ class Nameless(Make):
 
 
 async def test_what_rests_on_it_is_planned_as_left_out_and_not_as_trouble(bench: Bench) -> None:
-    steps: list[Step[object]] = [*migration(bench)]
+    steps: list[Step[Any]] = [*migration(bench)]
     login = Nameless(bench.outside, "provision.b.login", ["login b"], needs=("provision.b.server",))
     login.rests_on = ("provision.b.server",)
     steps[2] = login

@@ -20,7 +20,7 @@ from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState
 from wizard.engine.context import StepContext
 from wizard.engine.events import Detail, Event, Output
-from wizard.engine.plan import Ask, Change, Failed, Plan, Wait
+from wizard.engine.plan import Ask, Change, Failed, Plan, Skip, Wait
 from wizard.engine.step import Step
 from wizard.world import World
 
@@ -35,7 +35,7 @@ class Turn:
     plan: Plan
     applied: tuple[Change, ...] = ()
     checks: tuple[Check, ...] = ()
-    hold: Wait | Ask | Failed | None = None
+    hold: Wait | Ask | Failed | Skip | None = None
 
     @property
     def done(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from tests.phases.test_provision_troubles import Ended, billed, machines, run, standing
 from tests.rehearsal.hetzner_stage import HetznerWorld, hetzner_world
@@ -23,9 +24,9 @@ from wizard.report.render import Form, render
 OWN = ("dev.address", "dev.server")
 
 
-def config(**dev: object) -> Config:
+def config(**dev: Any) -> Config:
     base = example()
-    wishes = {"types": ("cpx22",), "locations": ("nbg1", "fsn1")}
+    wishes: dict[str, Any] = {"types": ("cpx22",), "locations": ("nbg1", "fsn1")}
     needed = tuple(dataclasses.replace(server, **wishes) for server in base.servers)
     spare = Server("dev", "dev", ("cpx12",), ("nbg1",), optional=True)
     return dataclasses.replace(base, servers=(*needed, dataclasses.replace(spare, **dev)))
