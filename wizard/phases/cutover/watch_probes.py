@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
 from wizard.phases.cutover.ipv6 import NO_SEAT, Seats
+from wizard.phases.cutover.traffic import traffic_of
 
 if TYPE_CHECKING:
     from wizard.dns.view import CertificateRow, HttpRow
@@ -23,7 +24,7 @@ def probes(ctx: Context, targets: Sequence[Target]) -> Probes:
 
     moved = [target for target in targets if target.type in ("A", "AAAA") and target.new]
     if not moved:
-        return Probes(traffic=ctx.world.traffic)
+        return Probes(traffic=traffic_of(ctx))
 
     seats = Seats(ctx)
 
@@ -34,7 +35,7 @@ def probes(ctx: Context, targets: Sequence[Target]) -> Probes:
     async def http() -> tuple[HttpRow, ...]:
         return tuple(await asyncio.gather(*(_http(seats, target) for target in moved)))
 
-    return Probes(certificates, http, ctx.world.traffic)
+    return Probes(certificates, http, traffic_of(ctx))
 
 
 async def _certificate(seats: Seats, name: str, address: str) -> CertificateRow:
