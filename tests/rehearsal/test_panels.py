@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from tests.rehearsal.panels_stage import BUILD_TYPE, PanelWorld, Shop, panel_world
+from tests.rehearsal.panels_stage import BUILD_TYPE, PanelWorld, Shop
 from wizard.clients.dokploy import MissingError, RefusedError, TroubleError
 from wizard.errors import CredentialError
 from wizard.net import Reach, probe
 from wizard.rehearsal.hosts.standin import CloudRule
 from wizard.rehearsal.panels.standin import Panels
 from wizard.rehearsal.sites import SiteRequest
-
-
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[PanelWorld]:
-    async with panel_world(tmp_path) as found:
-        yield found
-
-
-@pytest_asyncio.fixture
-async def shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world)
-
-
-@pytest_asyncio.fixture
-async def front_shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world, "frontend", 10)
 
 
 async def test_the_port_is_open_to_the_world_until_a_firewall_closes_it(world: PanelWorld) -> None:

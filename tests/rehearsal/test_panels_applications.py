@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
-from tests.rehearsal.panels_stage import GIT_SOURCE, PanelWorld, Shop, panel_world
+from tests.rehearsal.panels_stage import GIT_SOURCE, Shop
 from wizard.clients.dokploy import RefusedError
 from wizard.clients.ssh import generate_key
 from wizard.errors import VendorError
-
-
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[PanelWorld]:
-    async with panel_world(tmp_path) as found:
-        yield found
-
-
-@pytest_asyncio.fixture
-async def shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world)
-
-
-@pytest_asyncio.fixture
-async def front_shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world, "frontend", 10)
 
 
 async def test_an_update_with_a_health_check_has_no_gap_and_one_without_has(

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from tests.rehearsal.panels_stage import COMPOSE, PanelWorld, Shop, panel_world
+from tests.rehearsal.panels_stage import COMPOSE, Shop, panel_world
 from wizard.clients.dokploy import RefusedError
 from wizard.rehearsal.panels.procedures import PROCEDURES
-
-
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[PanelWorld]:
-    async with panel_world(tmp_path) as found:
-        yield found
-
-
-@pytest_asyncio.fixture
-async def shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world)
-
-
-@pytest_asyncio.fixture
-async def front_shop(world: PanelWorld) -> Shop:
-    return await Shop.on(world, "frontend", 10)
 
 
 async def test_a_deployment_is_queued_then_runs_then_ends_and_its_log_is_read_over_rest(shop: Shop) -> None:

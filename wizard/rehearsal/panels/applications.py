@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wizard.rehearsal.panels.procedures import chosen, complain, mutation, query
 from wizard.rehearsal.panels.state import Row, bad, mistake
+from wizard.rehearsal.panels.view import shown
 
 if TYPE_CHECKING:
     from wizard.rehearsal.panels.standin import Panel
@@ -61,19 +62,12 @@ def find(panel: Panel, given: Row) -> Row:
 @query("application.one", "applicationId")
 def one(panel: Panel, given: Row) -> Row:
     row = find(panel, given)
-    key = row["applicationId"]
-    environment = panel.find("environment", row["environmentId"])
     return {
-        **row,
-        "environment": {**environment, "project": panel.find("project", environment["projectId"])},
-        "domains": panel.rows("domain", applicationId=key),
-        "mounts": panel.rows("mount", serviceType="application", serviceId=key),
-        "deployments": list(reversed(panel.rows("deployment", applicationId=key))),
+        **shown(panel, "application", row),
         "ports": [],
         "security": [],
-        "redirects": panel.rows("redirect", applicationId=key),
+        "redirects": panel.rows("redirect", applicationId=row["applicationId"]),
         "registry": None,
-        "hasGitProviderAccess": True,
     }
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from wizard.rehearsal.panels.procedures import chosen, complain, mutation, query
 from wizard.rehearsal.panels.state import Refused, Row, mistake
+from wizard.rehearsal.panels.view import shown
 
 if TYPE_CHECKING:
     from wizard.rehearsal.panels.standin import Panel
@@ -58,16 +59,9 @@ def find(panel: Panel, given: Row) -> Row:
 @query("compose.one", "composeId")
 def one(panel: Panel, given: Row) -> Row:
     row = find(panel, given)
-    key = row["composeId"]
-    environment = panel.find("environment", row["environmentId"])
     return {
-        **row,
-        "environment": {**environment, "project": panel.find("project", environment["projectId"])},
-        "domains": panel.rows("domain", composeId=key),
-        "mounts": panel.rows("mount", serviceType="compose", serviceId=key),
-        "deployments": list(reversed(panel.rows("deployment", composeId=key))),
-        "backups": panel.rows("backup", composeId=key),
-        "hasGitProviderAccess": True,
+        **shown(panel, "compose", row),
+        "backups": panel.rows("backup", composeId=row["composeId"]),
     }
 
 
