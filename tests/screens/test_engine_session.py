@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from screens.app import WizardApp
+from screens.message import Trouble
 from screens.overview import Overview
 from screens.question import AskQuestion
 from screens.widgets.detail_rows import detail_rows
@@ -18,6 +22,7 @@ from wizard.engine.events import StepState
 from wizard.engine.plan import Choice, Question
 from wizard.engine.session import Costs, EngineSession
 from wizard.engine.step import Context, Phase
+from wizard.errors import DiskError
 from wizard.phases.apps.parity import ParityTable
 from wizard.secrets import FileSecrets
 from wizard.world import World
@@ -189,3 +194,49 @@ async def test_a_table_of_another_version_is_left_out(tmp_path: Path) -> None:
     found = session(tmp_path, Outside())
     assert found.remembered == ()
     await found.stop()
+
+
+async def test_a_full_disk_is_told_on_the_screen_and_the_wizard_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, full = Outside(), True
+    append = journal.Journal._append
+
+    def refuses(self: journal.Journal, text: bytes) -> None:
+        if full and b'"intent"' in text:
+            raise OSError(28, "No space left on device")
+        append(self, text)
+
+    monkeypatch.setattr(journal.Journal, "_append", refuses)
+    monkeypatch.setattr(journal.Journal, "write", _stuck_after_an_intent(journal.Journal.write))
+    app = WizardApp(session(tmp_path, outside), ascii_only=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        at = Desk(app, app.session, pilot)  # type: ignore[arg-type]
+        await walk(at, lambda: isinstance(app.screen, Trouble))
+        assert "no space left" in app.screen.copy_value().lower()  # type: ignore[attr-defined]
+        assert not outside.things and not app.session.running
+        full = False
+        _stuck.clear()
+        await pilot.press("escape")
+        app.go()
+        await walk(at, lambda: app.model.ended == "done")
+        assert set(outside.made.values()) == {1}
+    await app.session.stop()
+
+
+_stuck: list[OSError] = []
+
+
+def _stuck_after_an_intent(write: Callable[..., None]) -> Callable[..., None]:
+    """A disk that is full stays so for every line after the first that it refused."""
+
+    def written(self: journal.Journal, *words: Any, **fields: Any) -> None:
+        if _stuck:
+            raise DiskError(self.path.name, "no space left on device")
+        try:
+            write(self, *words, **fields)
+        except DiskError:
+            _stuck.append(OSError(28))
+            raise
+
+    return written

@@ -266,3 +266,13 @@ def test_names_of_a_family_can_be_told_apart_in_a_narrow_rail() -> None:
     assert len(set(shown)) == len(volumes)
     assert all(len(text) == 20 and text.endswith(".move") for text in shown)
     assert fit_ends("cms.move", 20, "~") == "cms.move".ljust(20)
+
+
+async def test_what_was_never_done_is_not_undone(desk: Opener) -> None:
+    async with desk(scenes.running()) as at:
+        calls = list(at.session.calls)
+        at.app.undo("decommission.delete")
+        at.app.undo("decommission")
+        await at.pilot.pause()
+        assert at.app.screen is at.app.overview
+        assert at.session.calls == calls
