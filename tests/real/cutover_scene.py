@@ -90,7 +90,8 @@ def needed() -> None:
         pytest.skip(reason)
 
 
-def config(ssh_port: int, host_key: str, named: SocketAddress) -> Config:
+def config(ssh_port: int, host_key: str, named: SocketAddress, *, by_hand: bool = False) -> Config:
+    """`by_hand`: a zone without an API, and only the names that the old host serves."""
     web = App(
         "web", "frontend", AppKind.DOCKERFILE, "o/shop", "main", (ZONE, f"www.{ZONE}"), 80, health="/health"
     )
@@ -99,8 +100,10 @@ def config(ssh_port: int, host_key: str, named: SocketAddress) -> Config:
     return Config(
         Project("shop", "admin@shop.test"),
         servers,
-        (web, api),
-        Dns(DnsProviderName.RFC2136, ZONE, OLD_TTL, TTL, str(named), KEY_NAME),
+        (api,) if by_hand else (web, api),
+        Dns(DnsProviderName.MANUAL, ZONE, OLD_TTL, TTL)
+        if by_hand
+        else Dns(DnsProviderName.RFC2136, ZONE, OLD_TTL, TTL, str(named), KEY_NAME),
         old_host=OldHost(OLD, port=ssh_port, host_key=host_key),
         cutover=Cutover(quiet_seconds=2),
     )
@@ -228,7 +231,7 @@ async def real_pebble(folder: Path, names: SocketAddress) -> AsyncIterator[tuple
     (folder / "pebble.json").write_text(
         f'{{"pebble": {{"listenAddress": "127.0.0.1:{api}",'
         f'"managementListenAddress": "127.0.0.1:{management}",'
-        f'"certificate": "{folder}/api.pem", "privateKey": "{folder}/api.key", "httpPort": 5002,'
+        f'"certificate": "{folder}/api.pem", "privateKey": "{folder}/api.key", "httpPort": 80,'
         '"tlsPort": 5001, "ocspResponderURL": "", "externalAccountBindingRequired": false}}'
     )
     env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PATH": "/usr/bin:/bin"}
@@ -246,7 +249,9 @@ async def real_pebble(folder: Path, names: SocketAddress) -> AsyncIterator[tuple
 
 
 @contextlib.asynccontextmanager
-async def real_scene(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+async def real_scene(
+    folder: Path, patch: pytest.MonkeyPatch, *, by_hand: bool = False
+) -> AsyncIterator[Scene]:
     needed()
     today = Authority(AuthorityState("Today's authority"))
     trust = folder / "trust.pem"
@@ -279,7 +284,7 @@ async def real_scene(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[S
         given = {"RFC2136_KEY": KEY, "SSH_LOGIN_KEY": sshd.target.key, "OLD_HOST_SSH_KEY": sshd.target.key}
         for name, value in given.items():
             await secrets.put(name, value)
-        plan = config(sshd.target.port, fingerprint(sshd.target.host_key), named)
+        plan = config(sshd.target.port, fingerprint(sshd.target.host_key), named, by_hand=by_hand)
         world = World(plan, secrets, endpoints)
         bench = Bench(world, folder)
         _furnish(bench, sshd.target.port, sshd.target.host_key, fronts, patch)

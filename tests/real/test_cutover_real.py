@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.cutover_scene import NEW_API, NEW_WEB, OLD, PLATFORM, real_scene
+from tests.real.cutover_scene import NEW_API, NEW_WEB, OLD, PLATFORM, ZONE, real_scene
+from wizard.checks.tls import look
 from wizard.phases.cutover import steps as cutover
+from wizard.phases.cutover.certificates import CertificatesStep
 from wizard.phases.cutover.flip import FlipStep
 from wizard.phases.prepare.dns_zone import DnsZone
 
@@ -36,3 +38,21 @@ async def test_nobody_notices_among_real_servers(tmp_path: Path, monkeypatch: py
         assert crowd.failures == []
         assert set(crowd.served) == {PLATFORM, OLD}
         assert crowd.requests > 1000
+
+
+async def test_the_old_caddy_answers_the_authority_where_the_zone_has_no_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pebble looks at port 80 of the address that the name has today, and finds the proof at the old host."""
+    async with real_scene(tmp_path, monkeypatch, by_hand=True) as scene:
+        bench, name, before = scene.bench, f"api.{ZONE}", scene.old.file.read_text()
+
+        turn = await bench.drive(CertificatesStep(scene.config))
+
+        assert turn.done, turn.story
+        assert [one.key for one in turn.applied][:2] == ["staging.api", "issue.api"]
+        seen = await look(bench.world.net, name, NEW_API, trust=bench.world.endpoints.trust)
+        assert seen.trusted and seen.certificate is not None and "Pebble" in seen.certificate.issuer
+        assert scene.old.file.read_text() == before
+        await scene.crowd.until(scene.crowd.requests + 50)
+        assert scene.crowd.failures == [] and set(scene.crowd.served) == {OLD}
