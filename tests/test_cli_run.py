@@ -172,6 +172,21 @@ def test_verify_asks_again_and_undo_takes_back(migration: Migration) -> None:
     assert not migration.outside.things
 
 
+def test_the_status_tells_of_what_was_taken_back(migration: Migration) -> None:
+    migration.steps = (
+        migration.make("prepare.one"),
+        migration.make("apps.two"),
+        migration.make("apps.three"),
+    )
+    assert migration.json("run", "--yes")[0] == ExitCode.DONE
+    assert migration.call("undo", "apps.two", "--yes")[0] == ExitCode.DONE
+    told = {line.split()[0]: line.rstrip() for line in migration.call("status")[1].splitlines() if line}
+    assert told["prepare"].endswith("done") and told["apps"].endswith("under way")
+    assert migration.call("undo", "apps", "--yes")[0] == ExitCode.DONE
+    told = {line.split()[0]: line.rstrip() for line in migration.call("status")[1].splitlines() if line}
+    assert told["apps"].endswith("taken back") and told["data"].endswith("done")
+
+
 @pytest.mark.parametrize("form", ["md", "html", "json"])
 def test_a_report_is_printed_or_written(migration: Migration, form: str) -> None:
     migration.steps = (migration.make("prepare.one"),)

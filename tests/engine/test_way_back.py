@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.outside import Bench, Make
 from wizard.engine import journal
-from wizard.engine.events import Output, Planned, StepChanged, StepState
+from wizard.engine.events import Checked, Output, Planned, StepChanged, StepState
 from wizard.engine.operator import Unattended
 from wizard.engine.plan import Ask, Change, Choice, Plan, Question, Wait
 from wizard.engine.progress import load
@@ -228,3 +228,15 @@ async def test_a_stop_ends_a_way_back_that_waits(bench: Bench, monkeypatch: pyte
     assert await asyncio.wait_for(run, 20) is Result.INTERRUPTED
     assert bench.outside.things == {"1"}
     assert load_state(bench, "provision.a") is StepState.DONE
+
+
+async def test_what_is_asked_of_a_step_that_was_taken_back_is_shown_and_proves_nothing(bench: Bench) -> None:
+    steps = things(bench)
+    await bench.engine(steps).run()
+    await bench.engine(steps).undo("provision")
+    engine = bench.engine(steps)
+    lines = journal.length(engine.progress.journal_path)
+    bench.events.clear()
+    assert await engine.verify(steps) is Result.FAILED
+    assert len(bench.of(Checked)) == 2
+    assert journal.length(engine.progress.journal_path) == lines, "no report counts it"

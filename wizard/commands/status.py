@@ -12,7 +12,7 @@ from wizard.clock import moment_text
 from wizard.commands.lines import Paint, put_json, say
 from wizard.commands.options import Options
 from wizard.commands.place import configuration, loaded
-from wizard.engine.events import StepState
+from wizard.engine.events import NOTHING, StepState
 from wizard.engine.progress import Progress, load
 from wizard.engine.step import Phase, Step
 from wizard.errors import ExitCode
@@ -85,11 +85,18 @@ def _show(options: Options, steps: tuple[Step[Any], ...], progress: Progress) ->
         states = Counter(progress.state(step.id) for step in steps if step.phase is phase)
         done = states[StepState.DONE] + states[StepState.SKIPPED]
         total = sum(states.values())
-        word = "done" if done == total else "not begun" if states[StepState.PENDING] == total else "under way"
+        word = "done" if done == total else _word(states, total)
         say(f"{phase.value:<14}{done:>3} of {total:<4}{paint.word(word)}")
         for step in steps:
             if step.phase is phase and progress.state(step.id) in _SHOWN:
                 say(f"    {_line(step, progress, paint)}")
+
+
+def _word(states: Counter[StepState], total: int) -> str:
+    if states[StepState.PENDING] == total:
+        return "not begun"
+    nothing = sum(states[state] for state in NOTHING) == total
+    return "taken back" if nothing and states[StepState.UNDONE] else "under way"
 
 
 def _line(step: Step[Any], progress: Progress, paint: Paint) -> str:

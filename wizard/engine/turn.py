@@ -13,7 +13,7 @@ from wizard.engine import journal
 from wizard.engine.bus import Bus
 from wizard.engine.check import Check, CheckState
 from wizard.engine.context import StepContext
-from wizard.engine.events import ChangeEnded, ChangeStarted, Checked, Output, Planned, jsonable
+from wizard.engine.events import NOTHING, ChangeEnded, ChangeStarted, Checked, Output, Planned, jsonable
 from wizard.engine.operator import Operator
 from wizard.engine.plan import Ask, Change, Done, Failed, Outcome, Plan, Question, Skip, Wait
 from wizard.engine.progress import Progress
@@ -261,7 +261,11 @@ async def ask_until_settled(step: Step[Any], desk: Desk) -> Sequence[Check]:
 
 async def ask_checks(step: Step[Any], ctx: StepContext, desk: Desk) -> Sequence[Check]:
     checks = await step.verify(ctx)
+    # An answer about what is not done proves nothing: it is shown, and not kept.
+    kept = desk.progress.state(step.id) not in NOTHING
     for check in checks:
         desk.bus.publish(Checked(desk.now(), step.id, check))
+        if not kept:
+            continue
         desk.journal.write(desk.now(), journal.Entry.CHECK, step=step.id, check=jsonable(check))
     return checks
