@@ -12,7 +12,7 @@ from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context
 from wizard.phases.decommission.guards import Rung
 from wizard.phases.decommission.records import EXPORT_STEP, ExportRecord, GoneRecord
-from wizard.phases.decommission.rungs import RungStep
+from wizard.phases.decommission.rungs import Holds, RungStep
 from wizard.phases.decommission.standing import Standing, project_of
 
 if TYPE_CHECKING:
@@ -52,16 +52,12 @@ class DeleteProject(RungStep):
         async with ctx.world.vercel.ladder(project) as ladder:
             await ladder.delete_project()
 
-    async def proof(self, ctx: Context, wanted: VercelProject, project: Project) -> Check:
-        return check(
-            f"{wanted.name}.gone",
-            f"{wanted.name} is gone from Vercel",
-            False,
-            seen=f"{project.id} is still there",
-            vantage="Vercel's API",
-            at=ctx.now(),
-            advice="Run decommission.delete again.",
-        )
+    async def holds(self, ctx: Context, project: Project) -> Holds:
+        return Holds("gone", f"{project.name} is gone from Vercel", False, f"{project.id} is still there")
+
+    async def back(self, ctx: Context, wanted: VercelProject, project: Project) -> tuple[Change, ...]:
+        """A project that is still there has nothing to get back, and one that is gone gets nothing back."""
+        return ()
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         found = list(await super().verify(ctx))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wizard.config import Config, VercelProject
@@ -29,12 +30,24 @@ Facts = tuple[tuple[Standing, float], ...]
 MOVED, STOP = "moved", "stop"
 
 
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What the project is asked for once a rung was taken, and what was seen."""
+
+    word: str
+    question: str
+    ok: bool
+    seen: str
+
+
 class RungStep(Step[Facts]):
     """A rung of every configured project. Refused, with every reason, while it is too early."""
 
     phase = Phase.DECOMMISSION
     enduring = False
     rung: Rung
+    not_back = ""
+    """What its way back does not bring."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -64,8 +77,12 @@ class RungStep(Step[Facts]):
         """What taking it away means."""
 
     @abstractmethod
-    async def proof(self, ctx: Context, wanted: VercelProject, project: Project) -> Check:
+    async def holds(self, ctx: Context, project: Project) -> Holds:
         """Asked of Vercel again: the state is the proof, not the call's answer."""
+
+    @abstractmethod
+    async def back(self, ctx: Context, wanted: VercelProject, project: Project) -> tuple[Change, ...]:
+        """What gives back what was taken from the project, in order."""
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         if not self.wanted:
@@ -79,10 +96,26 @@ class RungStep(Step[Facts]):
 
     async def _one(self, ctx: Context, wanted: VercelProject) -> Check:
         project = await project_of(ctx, wanted)
+        seen = Holds("gone", f"{wanted.name} is not there to be left", True, "the project is gone")
         if project is not None:
-            return await self.proof(ctx, wanted, project)
-        question, seen = f"{wanted.name} is not there to be left", "the project is gone"
-        return check(f"{wanted.name}.gone", question, True, seen=seen, vantage="Vercel's API", at=ctx.now())
+            seen = await self.holds(ctx, project)
+        return check(
+            f"{wanted.name}.{seen.word}",
+            seen.question,
+            seen.ok,
+            seen=seen.seen,
+            vantage="Vercel's API",
+            at=ctx.now(),
+            advice=f"Run {self.id} again.",
+        )
+
+    async def undo(self, ctx: Context) -> Plan:
+        changes: list[Change] = []
+        for wanted in self.wanted:
+            project = await project_of(ctx, wanted)
+            if project is not None:
+                changes += await self.back(ctx, wanted, project)
+        return Plan(tuple(changes), (self.not_back,) if changes and self.not_back else ())
 
     def one(self, key: str) -> VercelProject:
         """The project that a change's key names."""
@@ -94,6 +127,7 @@ class DisconnectGit(RungStep):
     title = "Take the repository off Vercel"
     needs = ("decommission.export",)
     way_back = "Undo connects the same repository again; its deploy hooks have to be made anew."
+    not_back = "Deploy hooks do not come back with the link."
     rung = Rung.GIT
 
     def plan(self, facts: Facts) -> Plan:
@@ -143,29 +177,17 @@ class DisconnectGit(RungStep):
             ctx.saved.save(f"git_{wanted.name}", GitRecord(git.type, git.repository, git.branch, names))
             await ladder.disconnect_git()
 
-    async def proof(self, ctx: Context, wanted: VercelProject, project: Project) -> Check:
+    async def holds(self, ctx: Context, project: Project) -> Holds:
         link = project.git
-        return check(
-            f"{wanted.name}.git",
-            f"no repository is connected to {wanted.name}",
-            link is None,
-            seen=f"{link.type} {link.repository}" if link else "none",
-            vantage="Vercel's API",
-            at=ctx.now(),
-            advice="Run decommission.git again.",
-        )
+        seen = f"{link.type} {link.repository}" if link else "none"
+        return Holds("git", f"no repository is connected to {project.name}", link is None, seen)
 
-    async def undo(self, ctx: Context) -> Plan:
-        changes = []
-        for wanted in self.wanted:
-            known = ctx.saved.load(f"git_{wanted.name}", GitRecord)
-            project = await project_of(ctx, wanted)
-            if known is not None and project is not None and project.git is None:
-                key, after = f"connect/{wanted.name}", f"{known.type} {known.repository}"
-                target = f"git link of {wanted.name}"
-                changes.append(Change(Kind.CREATE, key, target, "none", after, payload=project))
-        lost = "Deploy hooks do not come back with the link."
-        return Plan(tuple(changes), (lost,) if changes else ())
+    async def back(self, ctx: Context, wanted: VercelProject, project: Project) -> tuple[Change, ...]:
+        known = ctx.saved.load(f"git_{wanted.name}", GitRecord)
+        if known is None or project.git is not None:
+            return ()
+        key, after = f"connect/{wanted.name}", f"{known.type} {known.repository}"
+        return (Change(Kind.CREATE, key, f"git link of {wanted.name}", "none", after, payload=project),)
 
 
 class Pause(RungStep):
@@ -196,25 +218,14 @@ class Pause(RungStep):
         async with ctx.world.vercel.ladder(change.payload) as ladder:
             await (ladder.unpause() if change.key.startswith("unpause/") else ladder.pause())
 
-    async def proof(self, ctx: Context, wanted: VercelProject, project: Project) -> Check:
-        return check(
-            f"{wanted.name}.paused",
-            f"{wanted.name} is paused",
-            project.paused,
-            seen="paused" if project.paused else "live",
-            vantage="Vercel's API",
-            at=ctx.now(),
-            advice="Run decommission.pause again.",
-        )
+    async def holds(self, ctx: Context, project: Project) -> Holds:
+        seen = "paused" if project.paused else "live"
+        return Holds("paused", f"{project.name} is paused", project.paused, seen)
 
-    async def undo(self, ctx: Context) -> Plan:
-        changes = []
-        for wanted in self.wanted:
-            project = await project_of(ctx, wanted)
-            if project is not None and project.paused:
-                key, target = f"unpause/{wanted.name}", f"project {wanted.name}"
-                changes.append(Change(Kind.UPDATE, key, target, "paused", "live", payload=project))
-        return Plan(tuple(changes))
+    async def back(self, ctx: Context, wanted: VercelProject, project: Project) -> tuple[Change, ...]:
+        key, target = f"unpause/{wanted.name}", f"project {wanted.name}"
+        change = Change(Kind.UPDATE, key, target, "paused", "live", payload=project)
+        return (change,) if project.paused else ()
 
 
 class RemoveDomains(RungStep):
@@ -256,32 +267,28 @@ class RemoveDomains(RungStep):
             ctx.saved.save(f"domains_{wanted.name}", DomainsRecord((*record.domains, *more)))
             await ladder.remove_domain(name)
 
-    async def proof(self, ctx: Context, wanted: VercelProject, project: Project) -> Check:
+    async def holds(self, ctx: Context, project: Project) -> Holds:
         left = await ctx.world.vercel.domains(project)
-        return check(
-            f"{wanted.name}.domains",
-            f"no domain is attached to {wanted.name}",
-            not left,
-            seen=", ".join(one.name for one in left) or "none",
-            vantage="Vercel's API",
-            at=ctx.now(),
-            advice="Run decommission.domains again.",
-        )
+        seen = ", ".join(one.name for one in left) or "none"
+        return Holds("domains", f"no domain is attached to {project.name}", not left, seen)
 
-    async def undo(self, ctx: Context) -> Plan:
-        changes = []
-        for wanted in self.wanted:
-            record = ctx.saved.load(f"domains_{wanted.name}", DomainsRecord)
-            project = await project_of(ctx, wanted)
-            if record is None or project is None:
-                continue
-            there = {one.name for one in await ctx.world.vercel.domains(project)}
-            # Targets of redirects first: Vercel takes a redirect only to a domain that it has.
-            for one in sorted(record.domains, key=lambda domain: bool(domain.redirect)):
-                if one.name not in there:
-                    key, target = f"add/{wanted.name}/{one.name}", f"domain {one.name}"
-                    changes.append(Change(Kind.CREATE, key, target, "free", "attached", payload=project))
-        return Plan(tuple(changes))
+    async def back(self, ctx: Context, wanted: VercelProject, project: Project) -> tuple[Change, ...]:
+        record = ctx.saved.load(f"domains_{wanted.name}", DomainsRecord) or DomainsRecord(())
+        there = {one.name for one in await ctx.world.vercel.domains(project)}
+        # Targets of redirects first: Vercel takes a redirect only to a domain that it has.
+        ordered = sorted(record.domains, key=lambda domain: bool(domain.redirect))
+        return tuple(
+            Change(
+                Kind.CREATE,
+                f"add/{wanted.name}/{one.name}",
+                f"domain {one.name}",
+                "free",
+                "attached",
+                payload=project,
+            )
+            for one in ordered
+            if one.name not in there
+        )
 
 
 def _astray(seen: Standing) -> Ask | Failed:
