@@ -29,7 +29,7 @@ Spoil = Callable[[VercelWorld], Awaitable[None]]
 
 async def _old_resolver(small: VercelWorld) -> None:
     cache = small.stage.dns.caches[3]
-    small.zone.put("@", "A", 86_400, (VERCEL_ADDRESS,))
+    small.zone.put("@", "A", 30 * 86_400, (VERCEL_ADDRESS,))
     cache.warm("shop.example", "A", [0.0 for _ in cache.state.pools])
     small.zone.put("@", "A", 60, ("203.0.113.10",))
 
