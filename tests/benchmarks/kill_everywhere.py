@@ -68,6 +68,8 @@ def there(stride: int) -> int:
             undisturbed.end()
             killed.end()
     print(f"killed {kills} times; then exit {last.code}, {last.summary['steps']['done']} steps done")
+    if last.code:
+        print(last.story)
     print(f"made twice: {len(found['duplicates'])}; same things exist: {found['standing'] == wanted}")
     print(f"visitors: {found['visitors']}; {time.monotonic() - began:.0f} s")
     print(
