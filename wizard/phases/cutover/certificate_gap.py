@@ -5,17 +5,22 @@ Not before: an order that fails counts against the authority's limits.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from wizard.config import AppKind
 from wizard.engine.step import Context
 from wizard.phases.apps.redeploy import redeploy
+from wizard.phases.cutover import authority
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_records import STEP, PlacedRecord
 from wizard.phases.hosts import server_record
 
 if TYPE_CHECKING:
     from wizard.config import App
+
+_MEASURED_WITHIN = 120.0
+_AGAIN = 1.0
 
 
 def bare(ctx: Context) -> tuple[App, ...]:
@@ -30,27 +35,69 @@ def accepted(ctx: Context, app: App) -> bool:
 
 
 async def close(ctx: Context) -> None:
-    """Have the proxies order. Idempotent."""
+    """Have the proxies order, and tell for how long each name was without. Idempotent."""
     for app in bare(ctx):
-        views = {view.host: view for view in await panels.domains_of(ctx, app)}
-        due = [name for name in app.domains if name in views and views[name].certificate != "letsencrypt"]
-        for name in due:
-            await panels.serve(ctx, app, name, "letsencrypt")
-        if due and app.kind is AppKind.COMPOSE:
-            # A stack's domains are labels of its containers: they count from its next deployment on.
-            await redeploy(ctx, app)
-        if due:
-            ctx.output(f"The proxy of {app.server} orders certificates for {', '.join(due)} now.")
+        await _order(ctx, app, app.domains)
+
+
+async def close_for(ctx: Context, name: str) -> None:
+    """As `close`, for a name that leads to the new place while others still wait for their turn.
+
+    A stack waits for all of its names: each order would recreate its containers.
+    """
+    for app in bare(ctx):
+        if name in app.domains and app.kind is not AppKind.COMPOSE:
+            await authority.until_all(ctx, [(name, "A")], _leads(ctx, app), "the new address")
+            await _order(ctx, app, (name,))
+
+
+def _leads(ctx: Context, app: App) -> Callable[[str, str, authority.Seen], bool]:
+    address = server_record(ctx, app.server).ipv4
+
+    def passes(name: str, kind: str, seen: authority.Seen) -> bool:
+        # One that leads on to another name is ordered for together with that.
+        return not seen.problem and (bool(seen.alias) or seen.values == (address,))
+
+    return passes
+
+
+async def _order(ctx: Context, app: App, names: Sequence[str]) -> None:
+    since = ctx.now()
+    views = {view.host: view for view in await panels.domains_of(ctx, app)}
+    due = [name for name in names if name in views and views[name].certificate != "letsencrypt"]
+    for name in due:
+        await panels.serve(ctx, app, name, "letsencrypt")
+    if due and app.kind is AppKind.COMPOSE:
+        # A stack's domains are labels of its containers: they count from its next deployment on.
+        await redeploy(ctx, app)
+    if due:
+        ctx.output(f"The proxy of {app.server} orders certificates for {', '.join(due)} now.")
+        await _measured(ctx, app, due, since)
+
+
+async def _measured(ctx: Context, app: App, names: Sequence[str], since: float) -> None:
+    """Until visitors trust every name, or patience ends: cutover.proof goes on waiting then."""
+    left = list(names)
+    while left and ctx.now() < since + _MEASURED_WITHIN:
+        for name in tuple(left):
+            if await _trusted(ctx, app, name):
+                left.remove(name)
+                gap = ctx.now() - since
+                ctx.output(f"{name} was without a trusted certificate for {gap:.0f} s after it led here.")
+        if left:
+            await ctx.world.clock.sleep(_AGAIN)
+    if left:
+        ctx.output(f"{', '.join(left)}: still no trusted certificate after {_MEASURED_WITHIN:.0f} s.")
+
+
+async def _trusted(ctx: Context, app: App, name: str) -> bool:
+    from wizard.checks.tls import look
+
+    trust, address = ctx.world.endpoints.trust, server_record(ctx, app.server).ipv4
+    return (await look(ctx.world.net, name, address, trust=trust)).trusted_at(ctx.now())
 
 
 async def untrusted(ctx: Context) -> tuple[str, ...]:
     """Names in a gap whose new place shows no trusted certificate yet."""
-    from wizard.checks.tls import look
-
-    trust = ctx.world.endpoints.trust
-    found = [
-        (name, await look(ctx.world.net, name, server_record(ctx, app.server).ipv4, trust=trust))
-        for app in bare(ctx)
-        for name in app.domains
-    ]
-    return tuple(name for name, view in found if not view.trusted_at(ctx.now()))
+    found = [(name, await _trusted(ctx, app, name)) for app in bare(ctx) for name in app.domains]
+    return tuple(name for name, trusted in found if not trusted)

@@ -182,6 +182,9 @@ class FlipStep(Step[Facts]):
             # What stands at one name changes together; where all can, all does.
             whole = move.whole
             await provider.apply(whole if provider.atomic else whole.of(move.one.name))
+            if not provider.atomic and move.one.type == "A":
+                # Where a gap was accepted it ends name by name, not with the last of them.
+                await certificate_gap.close_for(ctx, move.one.name)
 
     async def _still_go(self, ctx: Context) -> None:
         """A plan may have waited long for its approval. Raises WizardError, with nothing changed."""
