@@ -1,4 +1,4 @@
-"""What screens need of a run: `wizard.engine.session.EngineSession` is one, tests have another."""
+"""What screens need of a run: `wizard.session.EngineSession` is one, tests have another."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ import pytest
 from tests.engine.outside import Make, Outside
 from wizard import cli, phases
 from wizard.configfile import example_text
+from wizard.engine.info import Costs
 from wizard.engine.lock import locked
 from wizard.engine.plan import Money, Question
-from wizard.engine.session import Costs
 from wizard.engine.step import Step
 from wizard.errors import ExitCode, WizardError
 

@@ -27,6 +27,8 @@ FORBIDDEN = {
         "wizard.checks",
         "wizard.rehearsal",
         "wizard.commands",
+        "wizard.phases",
+        "wizard.report",
     ),
     "wizard.clients": ("wizard.engine.step", "wizard.engine.run", "wizard.phases", "wizard.commands"),
     "wizard.dns": ("wizard.engine.step", "wizard.engine.run", "wizard.phases", "wizard.commands"),

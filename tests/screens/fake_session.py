@@ -20,8 +20,8 @@ from wizard.engine.events import (
     StepChanged,
     StepState,
 )
+from wizard.engine.info import Costs, StepInfo
 from wizard.engine.plan import Change, Money, Plan, Question
-from wizard.engine.session import Costs, StepInfo
 from wizard.engine.step import Phase
 from wizard.errors import WizardError
 

@@ -21,9 +21,9 @@ from screens.question import AskQuestion
 from wizard import configfile, phases
 from wizard.engine.events import StepState
 from wizard.engine.progress import load
-from wizard.engine.session import EngineSession
 from wizard.engine.step import Phase
 from wizard.rehearsal.door import Wish, enter
+from wizard.session import EngineSession
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIZE = (112, 38)

@@ -19,12 +19,13 @@ from tests.screens.conftest import Desk
 from wizard.engine import journal, progress
 from wizard.engine.check import Check
 from wizard.engine.events import StepState
+from wizard.engine.info import Costs
 from wizard.engine.plan import Choice, Question
-from wizard.engine.session import Costs, EngineSession
 from wizard.engine.step import Context, Phase
 from wizard.errors import DiskError
 from wizard.phases.apps.parity import ParityTable
 from wizard.secrets import FileSecrets
+from wizard.session import EngineSession
 from wizard.world import World
 
 LONG_ENOUGH = 10_000

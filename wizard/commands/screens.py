@@ -16,11 +16,11 @@ from wizard.commands.options import Options
 from wizard.errors import ExitCode
 
 if TYPE_CHECKING:
-    from wizard.engine.session import EngineSession
+    from wizard.session import EngineSession
 
 SCREENS = "screens.app"
 """Imported by name: nothing in this package knows the screens, and it starts without them."""
-_BEHIND = ("wizard.commands.place", "wizard.engine.session", "wizard.phases")
+_BEHIND = ("wizard.commands.place", "wizard.session", "wizard.phases")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ async def _session(options: Options) -> AsyncIterator[EngineSession]:
         await asyncio.to_thread(import_module, name)
     from wizard import phases
     from wizard.commands.place import opened
-    from wizard.engine.session import EngineSession
+    from wizard.session import EngineSession
 
     async with opened(options, tell=False) as place:
         yield EngineSession(phases.steps(place.config), place.world, place.progress)

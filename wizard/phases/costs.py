@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from wizard.engine.info import Costs
 from wizard.engine.plan import Kind, Money, Plan
 from wizard.records import AddressRecord, BilledAddresses, ServerRecord
 
 if TYPE_CHECKING:
     from wizard.config import Config
     from wizard.engine.progress import Progress
-    from wizard.engine.session import Costs
 
 
 _PRICED = ("address", "server")
@@ -20,8 +20,6 @@ _PRICED = ("address", "server")
 
 def costs_of(config: Config, progress: Progress) -> Costs:
     """Monthly totals by currency; `after` is empty until the first server has its price."""
-    from wizard.engine.session import Costs
-
     invoices = (*_vercel(config, progress), config.decommission.old_host_monthly)
     prices = []
     for server in config.servers:
