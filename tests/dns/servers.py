@@ -35,9 +35,9 @@ class Server(asyncio.DatagramProtocol):
             self.transport.sendto(answer, addr)
 
 
-async def serve(answers: Callable[[bytes], list[bytes]]) -> tuple[Server, SocketAddress]:
+async def serve(
+    answers: Callable[[bytes], list[bytes]], host: str = "127.0.0.1"
+) -> tuple[Server, SocketAddress]:
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(
-        lambda: Server(answers), local_addr=("127.0.0.1", 0)
-    )
+    transport, server = await loop.create_datagram_endpoint(lambda: Server(answers), local_addr=(host, 0))
     return server, SocketAddress(*transport.get_extra_info("sockname")[:2])

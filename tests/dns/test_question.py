@@ -56,6 +56,20 @@ async def test_an_answer_from_another_address_is_dropped() -> None:
     await client.aclose()
 
 
+@pytest.mark.parametrize("spelling", ["::1", "0:0:0:0:0:0:0:1"])
+async def test_an_ipv6_server_is_known_again_however_its_address_was_written(spelling: str) -> None:
+    try:
+        _, address = await serve(lambda query: [reply(query, "192.0.2.1")], "::1")
+    except OSError as error:
+        pytest.skip(f"no IPv6 on loopback: {error}")
+    client = DnsClient()
+
+    answer = await client.ask(SocketAddress(spelling, address.port), "name.test", "A")
+
+    assert answer.values("A") == ("192.0.2.1",) and client.strangers == 0
+    await client.aclose()
+
+
 async def test_a_silent_server_is_asked_again_with_a_new_id() -> None:
     server, address = await serve(lambda query: [])
     server.answers = lambda query: [reply(query, "192.0.2.1")] if len(server.seen) == 2 else []

@@ -13,6 +13,7 @@ import socket
 import struct
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 from wizard.clock import Clock, LiveClock
@@ -63,6 +64,15 @@ class _Door(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """An unreachable port is told by the time-out: one socket serves everybody."""
+
+
+@cache
+def _as_heard(host: str) -> str:
+    """An address as a socket tells who sent a packet: IPv6 has many spellings."""
+    try:
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host))
+    except OSError:
+        return host
 
 
 class DnsClient:
@@ -153,9 +163,10 @@ class DnsClient:
         async with self._gate:
             door = await self._door(server.host)
             number = secrets.randbits(16)
-            while (server.host, server.port, number) in door.pending:
+            host = _as_heard(server.host)
+            while (host, server.port, number) in door.pending:
                 number = secrets.randbits(16)
-            key = (server.host, server.port, number)
+            key = (host, server.port, number)
             future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
             door.pending[key] = _Pending(asked, future)
             assert door.transport is not None
