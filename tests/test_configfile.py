@@ -86,6 +86,12 @@ SINGLE = {
         "[dns]",
     ),
     "unknown table": ("[cutover]", "[cutovr]", "not a known key", 'Did you mean "cutover"'),
+    "no jump host": (
+        '# jump = "user@bastion.example.org"',
+        'jump = "me@bastion:ssh"',
+        "which is no jump host",
+        "me@jump.example.org:22",
+    ),
     "number in quotation marks": ("port = 8000", 'port = "8000"', "a whole number", "port = 8000"),
     "text instead of a list": ('["cx23", "cpx12", "cpx22", "cx33"]', '"cx23"', "a list", 'types = ["cx23"]'),
     "text instead of true": ("delete_project = true", 'delete_project = "yes"', "true or false", "= true"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,21 @@ from typing import Protocol
 from wizard.endpoints import SocketAddress
 from wizard.errors import UnreachableError
 
+_SPOT = re.compile(
+    r"(?:\[(?P<six>[\da-fA-F:.]+)\]|(?P<name>[^\s:\[\]@/]+))(?::(?P<port>\d{1,5}))?"
+    r"|(?P<bare>[\da-fA-F.]*(?::[\da-fA-F.]*){2,})"
+)
 _START_AGAIN = "Start the same command again: it goes on from there."
+
+
+def spot(word: str) -> tuple[str, str, int]:
+    """User ("" if none is named), address and port of ``[user@]address[:port]``, as ssh takes it: an IPv6
+    address with a port stands in brackets. Raises ValueError."""
+    user, _, rest = word.removeprefix("ssh://").rpartition("@")
+    found = _SPOT.fullmatch(rest)
+    if found is None or not 0 < int(found["port"] or 22) < 65536:
+        raise ValueError(f"{word!r} is no place to log in at")
+    return user, found["six"] or found["bare"] or found["name"], int(found["port"] or 22)
 
 
 class Reach(StrEnum):

@@ -15,7 +15,7 @@ import pytest
 from tests.phases.context import Bench
 from tests.rehearsal.hosts_stage import CONFIG, HostsWorld, hosts_world
 from wizard.clients import ssh
-from wizard.clients.ssh import fingerprint, generate_key
+from wizard.clients.ssh import Target, fingerprint, generate_key
 from wizard.config import Config, Server
 from wizard.configfile import ConfigError, example_text, loads
 from wizard.engine.plan import Ask, Failed, Plan, Skip
@@ -23,7 +23,7 @@ from wizard.engine.step import Step
 from wizard.errors import UnreachableError
 from wizard.phases.firewall import steps as firewall
 from wizard.phases.firewall.host import HostFirewall
-from wizard.phases.hosts import LetIn, new_host_target, owned_key_secret, passphrase_secret
+from wizard.phases.hosts import LetIn, new_host_target, owned_key_secret, passphrase_secret, through
 from wizard.phases.provision import steps as provision
 from wizard.phases.provision.login import AUTHORIZED
 from wizard.phases.settle.protection import Protection
@@ -198,6 +198,17 @@ async def test_it_is_reached_through_a_jump_host_and_the_matrix_does_not_take_us
         host = HostFirewall(here.cfg.server("backend"), here.cfg)
         facts = await host.observe(here.bench.context(host))
         assert facts.wanted.admins == (jump.ipv4,)
+
+
+@pytest.mark.parametrize(("written", "place"), [
+    ("bastion.example.org", ("root", "bastion.example.org", 22)),
+    ("me@192.0.2.7:2222", ("me", "192.0.2.7", 2222)),
+    ("me@[2001:db8::7]:2222", ("me", "2001:db8::7", 2222)),
+    ("2001:db8::7", ("root", "2001:db8::7", 22)),
+])  # fmt: skip
+def test_a_jump_host_is_written_as_for_ssh(written: str, place: tuple[str, str, int]) -> None:
+    jump = through(Target("backend", "192.0.2.1"), written).jump
+    assert jump is not None and (jump.user, jump.address, jump.port) == place
 
 
 async def test_nothing_of_hetzner_is_asked_for_it_and_its_one_layer_is_told(tmp_path: Path) -> None:

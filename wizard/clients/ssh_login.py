@@ -10,7 +10,7 @@ from typing import Any
 import asyncssh
 
 from wizard.errors import CredentialError, UnreachableError, WizardError
-from wizard.net import Net
+from wizard.net import Net, spot
 
 CONNECT_TIMEOUT = 15.0
 HANDSHAKE_TIMEOUT = 15.0
@@ -190,12 +190,11 @@ def _jumps(target: Target, named: str) -> Target:
     """``ProxyJump`` of the operator's configuration: the hosts before the target, the last one returned."""
     jump: Target | None = None
     for word in named.split(","):
-        user, _, rest = word.strip().rpartition("@")
-        address, _, port = rest.partition(":")
+        user, address, port = spot(word.strip())
         jump = Target(
             name=f"jump host {address}",
             address=address,
-            port=int(port or 22),
+            port=port,
             user=user or target.user,
             known_hosts=target.known_hosts,
             key=target.key,

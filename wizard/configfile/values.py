@@ -23,6 +23,7 @@ from wizard.config import (
     Volume,
 )
 from wizard.configfile.mistakes import nearest
+from wizard.net import spot
 from wizard.redact import MASK, redact
 
 Rule = Callable[[Any], tuple[str, str] | None]
@@ -213,6 +214,14 @@ def _of_family(value: str, family: Callable[[str], object], example: str) -> tup
     return None
 
 
+def jump(value: str) -> tuple[str, str] | None:
+    try:
+        spot(value)
+    except ValueError:
+        return f'is "{value[:80]}", which is no jump host', 'Write it like "me@jump.example.org:22".'
+    return None
+
+
 def cron(value: str) -> tuple[str, str] | None:
     fields = value.split()
     if len(fields) == 5 and all(re.fullmatch(r"[\d*,/A-Za-z-]+", part) for part in fields):
@@ -257,6 +266,7 @@ FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
     (Server, "address"): (ipv4_address,),
     (Server, "address6"): (ipv6_address,),
     (Server, "host_key"): (_FINGERPRINT,),
+    (Server, "jump"): (jump,),
     (Network, "range"): (private_range,),
     (Network, "swarm_pool"): (private_range,),
     (App, "name"): (_SLUG,),
@@ -286,6 +296,7 @@ FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
     (OldHost, "address"): (address,),
     (OldHost, "port"): (_PORT,),
     (OldHost, "host_key"): (_FINGERPRINT,),
+    (OldHost, "jump"): (jump,),
     (VercelProject, "name"): (
         matches(r"[\w.-]{1,100}", "which is no project's name", "Its name in the dashboard."),
     ),

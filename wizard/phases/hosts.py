@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from wizard.engine.step import Context, Step
 from wizard.errors import WizardError
+from wizard.net import spot
 from wizard.records import HostKeyRecord, ServerRecord
 
 if TYPE_CHECKING:
@@ -195,13 +196,12 @@ def through(target: Target, jump: str) -> Target:
     """`target` behind a jump host (``[user@]address[:port]``), which takes the same keys; "" for none."""
     if not jump:
         return target
-    user, _, rest = jump.rpartition("@")
-    address, _, port = rest.partition(":")
+    user, address, port = spot(jump)
     before = replace(
         target,
         name=f"jump host {address}",
         address=address,
-        port=int(port or 22),
+        port=port,
         user=user or target.user,
         host_key="",
         fingerprint="",
