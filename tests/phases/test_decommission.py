@@ -11,16 +11,18 @@ import pytest
 from tests.phases.context import Turn
 from tests.phases.decommission_stage import DAY, LADDER, climb, take
 from tests.rehearsal.vercel_stage import VercelWorld, shop, vercel_world
+from wizard.clients.ssh import HostKeyError, LoginError
 from wizard.dns.records import ChangeSet
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Wait
-from wizard.errors import UnreachableError
+from wizard.errors import CredentialError, UnreachableError, VendorError, WizardError
 from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.decommission import revoke
 from wizard.phases.decommission.delete import DeleteProject
 from wizard.phases.decommission.end import Subscription
 from wizard.phases.decommission.export import Export
 from wizard.phases.decommission.records import SoakRecord
-from wizard.phases.decommission.revoke import RevokeTokens
+from wizard.phases.decommission.revoke import RevokeTokens, Standing
 from wizard.phases.decommission.rungs import DisconnectGit, Pause, RemoveDomains, RungStep
 from wizard.phases.decommission.soak import Soak
 from wizard.phases.decommission.steps import steps
@@ -254,6 +256,30 @@ async def test_revoked_means_that_vercel_refuses_the_token(tmp_path: Path) -> No
         states = {one.name: one.state for one in turn.checks}
         assert turn.done and states["revoked.VERCEL_TOKEN"] is CheckState.PASSED
         assert states["revoked.HCLOUD_TOKEN"] is CheckState.WAIVED
+
+
+@pytest.mark.parametrize(("error", "standing"), [
+    (CredentialError("no"), Standing.REFUSED),
+    (VendorError("no such page", status=404), Standing.TAKEN),
+    (VendorError("out of order", status=503), Standing.SILENT),
+    (LoginError("backend does not let root in"), Standing.SILENT),
+    (HostKeyError("backend shows another key"), Standing.SILENT),
+    (UnreachableError("backend does not answer"), Standing.SILENT),
+])  # fmt: skip
+async def test_only_the_side_itself_proves_that_a_token_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: WizardError, standing: Standing
+) -> None:
+    """Given that SSH to the panel's host is refused, nothing is known of the panel's key."""
+
+    async def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(revoke, "_use", refused)
+    async with vercel_world(tmp_path) as small:
+        step = RevokeTokens(small.world.config)
+        facts = await step.observe(small.bench.context(step))
+    held = [one.standing for one in facts.seen if one.standing is not Standing.NOT_HELD]
+    assert held and set(held) == {standing}
 
 
 async def test_without_a_project_every_rung_ends_honestly(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from wizard.config import Config, GitHost
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.plan import Ask, Choice, Failed, Plan, Question
 from wizard.engine.step import Context, Phase, Step
-from wizard.errors import CredentialError, UnreachableError, WizardError
+from wizard.errors import CredentialError, VendorError, WizardError
 from wizard.phases.decommission.tokens import Token, tokens
 
 REVOKED, LATER = "revoked", "later"
@@ -120,19 +120,25 @@ def _check(seen: Seen, now: float) -> Check:
 
 
 async def _look(ctx: Context, token: Token) -> Seen:
-    """One reading call; a refusal by the side itself is the proof."""
+    """One reading call; a refusal by the side itself is the proof. Who never got there proves nothing."""
+    from wizard.clients.ssh import LoginError
+
     held = await ctx.world.secrets.get(token.name) or token.name.startswith("LEXICON_")
     if not held:
         return Seen(token, Standing.NOT_HELD)
     try:
         await _use(ctx, token)
+    except LoginError as error:
+        # The host on the way refused our key, not the panel its token.
+        return Seen(token, Standing.SILENT, error.what)
     except CredentialError as error:
         return Seen(token, Standing.REFUSED, error.what)
-    except UnreachableError as error:
-        return Seen(token, Standing.SILENT, error.what)
+    except VendorError as error:
+        # It was let in, and then something else was wrong; a side that is out of order never looked at it.
+        standing = Standing.SILENT if error.status >= 500 else Standing.TAKEN
+        return Seen(token, standing, error.what)
     except WizardError as error:
-        # It was let in, and then something else was wrong.
-        return Seen(token, Standing.TAKEN, error.what)
+        return Seen(token, Standing.SILENT, error.what)
     return Seen(token, Standing.TAKEN)
 
 
