@@ -87,3 +87,10 @@ class AppRecord:
     id: str
     app_name: str
     made: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """Record "trial" of apps.<app>.trial: the generated name, saved before it is put on the panel."""
+
+    host: str

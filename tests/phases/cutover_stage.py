@@ -26,12 +26,11 @@ from wizard.engine.operator import Unattended
 from wizard.engine.run import Engine
 from wizard.engine.step import Step
 from wizard.net import GatewayNet
-from wizard.phases.apps.trial import TrialRecord
 from wizard.phases.cutover import certificate_panel
 from wizard.phases.cutover import steps as cutover
 from wizard.phases.cutover.preflight import Preflight
 from wizard.phases.prepare.dns_zone import DnsZone
-from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord
+from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord, TrialRecord
 from wizard.rehearsal.acme.standin import AcmeStandin
 from wizard.rehearsal.clock import ClockFile, StageClock
 from wizard.rehearsal.dns.standin import DnsStandin

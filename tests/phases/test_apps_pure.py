@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -118,13 +119,20 @@ _VALUES = st.dictionaries(
 @example({"PATH": "C:\\", "NAME": "it's"})
 @example({"A": " # ", "B": "two\nlines", "C": '"'})
 def test_the_panel_takes_values_back_unchanged(values: dict[str, str]) -> None:
-    assert panel_values(panel_text(values)) == values
+    try:
+        text = panel_text(values)
+    except WizardError:
+        # Nothing but a last backslash, which would hide a closing quote, is beyond that reader here.
+        assert any(re.search(r"(?s)^(?=.*[#\n]|['\"\s]).*\\\Z", value) for value in values.values())
+        return
+    assert panel_values(text) == values
 
 
-def test_a_value_that_the_panel_could_not_take_back_is_refused_by_name() -> None:
+@pytest.mark.parametrize("value", ["'`\"", "#'`\\", "#\\"])
+def test_a_value_that_the_panel_could_not_take_back_is_refused_by_name(value: str) -> None:
     with pytest.raises(WizardError, match="PLENTY") as refused:
-        panel_text({"PLENTY": "'`\""})
-    assert "'`" not in str(refused.value)
+        panel_text({"PLENTY": value})
+    assert value not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from wizard.config import Config, VercelProject
 from wizard.engine.plan import Ask
 from wizard.phases.apps.parity import RoutesStep
 from wizard.phases.apps.redirects import RedirectsStep
-from wizard.phases.apps.trial import TrialRecord, put_on, take_off
+from wizard.phases.apps.trial import put_on, take_off
 from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.records import TrialRecord
 from wizard.vercel import json as vercel_json
 from wizard.vercel.caddy import traefik
 from wizard.vercel.json import Condition, HeaderRule, PathRule, VercelJson

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from tests.phases.context import Bench
 from tests.phases.test_provision_troubles import Ended, billed, machines, run, standing
 from tests.rehearsal.hetzner_stage import HetznerWorld, hetzner_world
 from tests.rehearsal.small_stage import example
@@ -18,6 +19,7 @@ from wizard.engine.run import Result, engine_for
 from wizard.engine.step import Phase
 from wizard.phases.firewall import steps as firewall
 from wizard.phases.provision import optional
+from wizard.phases.provision.address import ensure_address
 from wizard.report import gather as report
 from wizard.report.render import Form, render
 
@@ -70,6 +72,24 @@ async def test_sold_out_only_when_it_is_ordered_leaves_no_address_behind(tmp_pat
         assert ended.result is Result.DONE, ended.open_ends
         assert {ended.state(name) for name in OWN} == {StepState.SKIPPED}
         assert "cpx12 in nbg1" in ended.why("dev.server")
+        assert nothing_is_left_of_dev(small, ended)
+
+
+async def test_an_address_of_an_interrupted_run_is_given_back_when_nothing_is_left_to_order(
+    tmp_path: Path,
+) -> None:
+    """Given a run that was killed between the first address and the second."""
+    cfg = config()
+    async with hetzner_world(tmp_path, config=cfg) as small:
+        before = Bench(small.world, tmp_path / "before")
+        await ensure_address(before.context("provision.dev.address"), "dev", "ipv4", "nbg1")
+        assert "dev" in {row["labels"]["role"] for row in standing(small, "primary_ips")}
+        await begun(small, {("cpx12", "nbg1")})
+
+        ended = await run(small, tmp_path, cfg)
+
+        assert ended.result is Result.DONE, ended.open_ends
+        assert {ended.state(name) for name in OWN} == {StepState.SKIPPED}
         assert nothing_is_left_of_dev(small, ended)
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from tests.phases.test_certificates_steps import ADDRESSES, Scene, scene
 from wizard.engine.check import CheckState
-from wizard.phases.apps.trial import TrialRecord, TrialStep
+from wizard.phases.apps.trial import TrialStep
 from wizard.phases.cutover import certificate_panel
 from wizard.phases.cutover.certificates import CertificatesStep
 from wizard.phases.settle.zero_downtime import ZeroDowntimeStep
+from wizard.records import TrialRecord
 
 __all__ = ["scene"]
 

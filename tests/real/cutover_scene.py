@@ -42,9 +42,8 @@ from wizard.clients.commands import Command
 from wizard.clients.ssh import HostClient, fingerprint
 from wizard.config import App, AppKind, Config, Cutover, Dns, DnsProviderName, OldHost, Project, Server
 from wizard.endpoints import Endpoints, Resolver, SocketAddress
-from wizard.phases.apps.trial import TrialRecord
 from wizard.phases.cutover import certificate_panel
-from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord
+from wizard.records import AppRecord, HostKeyRecord, PanelRecord, ServerRecord, TrialRecord
 from wizard.rehearsal.acme.authority import Authority, AuthorityState
 from wizard.secrets import FileSecrets
 from wizard.world import World

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wizard.engine.step import Context
 from wizard.errors import WizardError
+from wizard.phases.apps.production import PinnedImages, Production
 from wizard.phases.apps.review import declined
 from wizard.phases.compose_setting import memory_of, setting_of, siblings_of
 from wizard.phases.data.places import boxes
@@ -19,44 +19,6 @@ if TYPE_CHECKING:
     from wizard.compose.finding import Finding
     from wizard.compose.review import Review
     from wizard.config import App
-
-
-@dataclass(frozen=True, slots=True)
-class Production:
-    """`original` is the repository's file, `text` what will run.
-
-    `needs_clone`: it names files of the repository (builds, mounts), so it cannot run without them.
-    `diff` is for reading. `values` stood in the file as secrets and belong into the panel's environment.
-    `proposed` are findings with an edit, each with a diff of its own in `diffs`; `left` are ids of those
-    that the operator left out, `by_hand` those that would break something and that no edit mends.
-    """
-
-    original: str
-    text: str
-    diff: str
-    values: tuple[tuple[str, str], ...] = field(repr=False)
-    proposed: tuple[Finding, ...]
-    by_hand: tuple[Finding, ...]
-    needs_clone: bool
-    volumes: tuple[str, ...]
-    services: tuple[str, ...]
-    left: frozenset[str] = frozenset()
-    diffs: tuple[str, ...] = ()
-
-    @property
-    def changed(self) -> bool:
-        return self.text != self.original
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.original.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedImages:
-    """Record "pins" of apps.<app>.source: (service, image by digest) as the old host runs it."""
-
-    images: tuple[tuple[str, str], ...] = ()
 
 
 async def original_of(ctx: Context, app: App) -> str:

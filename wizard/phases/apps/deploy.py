@@ -20,8 +20,8 @@ from wizard.phases.apps.compose import production
 from wizard.phases.apps.environment import EnvironmentRecord
 from wizard.phases.apps.panel import Deployment, app_record, deployments
 from wizard.phases.apps.running import last_lines, running
-from wizard.phases.apps.trial import TrialRecord
 from wizard.phases.cutover.certificate_panel import calls
+from wizard.records import TrialRecord
 
 if TYPE_CHECKING:
     from wizard.config import App

@@ -15,10 +15,10 @@ from wizard.engine.check import Check, check
 from wizard.engine.plan import NOTHING, Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps.panel import app_record
-from wizard.phases.apps.trial import TrialRecord
 from wizard.phases.cutover.certificate_panel import calls, domains_of
 from wizard.phases.hosts import new_host
 from wizard.phases.prepare.vercel_records import vercel_record
+from wizard.records import TrialRecord
 from wizard.vercel.rules import ProxyRule
 from wizard.vercel.traefik import Served, file_path, file_text
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wizard.compose.finding import Finding
     from wizard.compose.review import Review
     from wizard.config import App
-    from wizard.phases.apps.compose import Production
+    from wizard.phases.apps.production import Production
 
 ALL, EACH, NOT_NOW = "all", "each", "stop"
 MAKE, LEAVE = "make", "leave"

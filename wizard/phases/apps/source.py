@@ -14,8 +14,9 @@ from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases.apps import git
 from wizard.phases.apps import wish as wishes
-from wizard.phases.apps.compose import PinnedImages, Production, images_of_today, production
+from wizard.phases.apps.compose import images_of_today, production
 from wizard.phases.apps.panel import app_record, held
+from wizard.phases.apps.production import PinnedImages, Production
 from wizard.phases.apps.review import hold, reviewed
 from wizard.phases.compose_setting import memory_of
 from wizard.phases.cutover.certificate_panel import calls

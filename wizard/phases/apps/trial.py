@@ -12,19 +12,14 @@ from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases.apps.panel import app_record
+from wizard.phases.apps.redirects import follow_trial
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_panel import DomainView, calls
 from wizard.phases.hosts import server_record
+from wizard.records import TrialRecord
 
 if TYPE_CHECKING:
     from wizard.config import App
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRecord:
-    """Record "trial": the name that was generated, saved before it is put on the panel."""
-
-    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +45,10 @@ async def take_off(ctx: Context, app: App, record: str) -> None:
         return
     if all(view.host != made.host for view in await panels.domains_of(ctx, app)):
         # Cut off after the name went: the rules may still serve it.
-        await _followed(ctx, app)
+        await follow_trial(ctx, app)
         return
     ctx.saved.save(record, TrialOver(made.host, ctx.now()))
     await panels.unserve(ctx, app, made.host)
-    await _followed(ctx, app)
-
-
-async def _followed(ctx: Context, app: App) -> None:
-    """Rules of our own in the proxy serve the name while the panel does."""
-    from wizard.phases.apps.redirects import follow_trial
-
     await follow_trial(ctx, app)
 
 
@@ -75,7 +63,7 @@ async def put_on(ctx: Context, app: App, host: str) -> None:
     client = await calls(ctx, app.server)
     wish = {"host": host, "path": "/", "port": app.port, "https": False, "certificateType": "none"}
     await client.post("domain.create", {**wish, **owner})
-    await _followed(ctx, app)
+    await follow_trial(ctx, app)
 
 
 class TrialStep(Step[tuple[DomainView, ...]]):

@@ -209,7 +209,7 @@ def used_variables(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def panel_text(values: Mapping[str, str]) -> str:
     """`NAME=value` lines as the panel's reader (the dotenv of Node) takes them back unchanged.
 
-    Raises WizardError for a value with every kind of quote in it: that reader knows no escapes.
+    Raises WizardError where that cannot be, as that reader knows no escapes.
     """
     return "\n".join(f"{name}={_quoted(name, value)}" for name, value in values.items())
 
@@ -227,8 +227,9 @@ def _quoted(name: str, value: str) -> str:
     if not re.search(r"[#\n\r]", value) and value == value.strip() and value[0] not in "'\"`":
         return value
     raise WizardError(
-        f"The value of {name} has every kind of quote in it",
-        "the panel's reader of variables could not take it back unchanged",
+        f"The panel could not take the value of {name} back unchanged",
+        "its reader of variables knows no escapes, and the value has every kind of quote in it, or needs "
+        "quotes and ends with a backslash that hides the closing one",
         "Give that variable as a file mount in the panel, and take it out of the source.",
     )
 

@@ -12,7 +12,7 @@ from wizard.phases.apps.git import clone_url
 
 if TYPE_CHECKING:
     from wizard.config import App
-    from wizard.phases.apps.compose import Production
+    from wizard.phases.apps.production import Production
 
 _SECOND = 1_000_000_000
 UPDATE_ORDER = {

@@ -18,7 +18,7 @@ from wizard.engine.plan import NOTHING, Ask, Change, Failed, Kind, Plan, Questio
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases import dns01
 from wizard.phases.apps.redeploy import redeploy
-from wizard.phases.apps.trial import TrialOver, TrialRecord, put_on, take_off
+from wizard.phases.apps.trial import TrialOver, put_on, take_off
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_issue import issue, rehearse_at_staging
 from wizard.phases.cutover.certificate_proof import Proof, Way, proof_of
@@ -33,6 +33,7 @@ from wizard.phases.cutover.certificate_records import (
 from wizard.phases.cutover.hsts import strict
 from wizard.phases.cutover.proof import ProofStep
 from wizard.phases.hosts import server_record
+from wizard.records import TrialRecord
 
 if TYPE_CHECKING:
     from wizard.checks.tls import TlsView

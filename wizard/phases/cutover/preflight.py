@@ -178,7 +178,7 @@ async def _reached(ctx: Context, app: App, address: str) -> Check:
 async def _tried(ctx: Context, app: App, address: str) -> Check:
     """By its temporary name; by a production name once that is served there."""
     from wizard.checks.http import HttpProblem
-    from wizard.phases.apps.trial import TrialRecord
+    from wizard.records import TrialRecord
 
     record = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
     urls = [f"https://{app.domains[0]}{app.health}"]

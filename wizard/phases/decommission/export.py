@@ -18,7 +18,7 @@ from wizard.engine.plan import Change, Failed, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import UnreachableError, VendorError, WizardError
 from wizard.phases.apps.variables import looks_secret
-from wizard.phases.decommission.records import FRESH, ExportRecord
+from wizard.phases.decommission.records import FRESH, ExportRecord, export_file
 from wizard.phases.decommission.standing import project_of, stand_of
 from wizard.phases.hosts import secret_word
 
@@ -70,7 +70,7 @@ class Export(Step[tuple[Facts, ...]]):
                 Change(
                     Kind.CREATE,
                     f"export.{one.wanted.name}",
-                    f"backups/{file_name(one.wanted)}",
+                    f"backups/{export_file(one.wanted.name)}",
                     before=one.stale,
                     after="everything that the API shows, read back and compared",
                     way_back="none is needed: nothing changes at Vercel",
@@ -88,10 +88,10 @@ class Export(Step[tuple[Facts, ...]]):
         secrets = await _keep_secrets(ctx, wanted, variables)
         document, unseen = await gather(ctx, project, variables)
         text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
-        ctx.backup(file_name(wanted), text)
-        if ctx.kept(file_name(wanted)) != text:
+        ctx.backup(export_file(wanted.name), text)
+        if ctx.kept(export_file(wanted.name)) != text:
             raise WizardError(
-                f"backups/{file_name(wanted)} does not read back as it was written",
+                f"backups/{export_file(wanted.name)} does not read back as it was written",
                 next="Look at the disk; then run again.",
             )
         ctx.saved.save(
@@ -100,7 +100,7 @@ class Export(Step[tuple[Facts, ...]]):
                 project=project.name,
                 id=project.id,
                 owner=project.owner,
-                file=file_name(wanted),
+                file=export_file(wanted.name),
                 digest=_digest(text),
                 at=ctx.now(),
                 stand=stand_of(project, variables),
@@ -167,10 +167,6 @@ class Export(Step[tuple[Facts, ...]]):
         return [whole, fresh, known]
 
 
-def file_name(wanted: VercelProject) -> str:
-    return f"vercel-export-{wanted.name}.json"
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -182,7 +178,7 @@ def _count(rows: Any) -> int:
 async def _stale(ctx: Context, wanted: VercelProject, project: Project, record: ExportRecord | None) -> str:
     if record is None:
         return "nothing is exported yet"
-    if problem := _broken(record, ctx.kept(file_name(wanted))):
+    if problem := _broken(record, ctx.kept(export_file(wanted.name))):
         return problem
     if ctx.now() - record.at > FRESH:
         return f"the export is of {moment_text(record.at)}"

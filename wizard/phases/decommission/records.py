@@ -35,6 +35,11 @@ class SoakRecord:
     ended: float = 0.0
 
 
+def export_file(project: str) -> str:
+    """The export's name in backups/."""
+    return f"vercel-export-{project}.json"
+
+
 @dataclass(frozen=True, slots=True)
 class ExportRecord:
     """`file` in backups/ with its `digest` (SHA-256); `rows` counts by kind of thing.

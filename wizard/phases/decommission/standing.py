@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 from wizard.config import Config, EnvSource, VercelProject
 from wizard.engine.step import Context
 from wizard.errors import UnreachableError, VendorError, WizardError
-from wizard.phases.decommission.records import EXPORT_STEP, SOAK_STEP, ExportRecord, SoakRecord
+from wizard.phases.decommission.records import (
+    EXPORT_STEP,
+    SOAK_STEP,
+    ExportRecord,
+    SoakRecord,
+    export_file,
+)
 from wizard.phases.hosts import server_record
 from wizard.phases.prepare.vercel_records import VercelRecord, vercel_record
 
@@ -77,8 +83,6 @@ async def project_of(ctx: Context, wanted: VercelProject) -> Project | None:
 
 async def standing(ctx: Context, wanted: VercelProject) -> Standing:
     """Everything that a rung asks about. Raises WizardError when Vercel does not answer."""
-    from wizard.phases.decommission.export import file_name
-
     project = await project_of(ctx, wanted)
     found = vercel_record(ctx, wanted)
     base = Standing(
@@ -87,7 +91,7 @@ async def standing(ctx: Context, wanted: VercelProject) -> Standing:
         found,
         ctx.saved.load("soak", SoakRecord, step=SOAK_STEP),
         ctx.saved.load(f"export_{wanted.name}", ExportRecord, step=EXPORT_STEP),
-        ctx.kept(file_name(wanted)),
+        ctx.kept(export_file(wanted.name)),
     )
     if project is None:
         return base

@@ -16,9 +16,10 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps import redeploy as app_redeploy
-from wizard.phases.apps.trial import TrialRecord, take_off, trial_over
+from wizard.phases.apps.trial import take_off, trial_over
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.hosts import server_record
+from wizard.records import TrialRecord
 
 if TYPE_CHECKING:
     from wizard.checks.availability import Availability
