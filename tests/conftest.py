@@ -7,6 +7,12 @@ import sys
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+# No example is judged by the machine's speed. A build that fails fails again for whoever looks into it; new
+# cases are searched for on a developer's machine.
+settings.register_profile("house", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
