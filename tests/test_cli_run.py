@@ -80,11 +80,20 @@ def test_a_run_ends_with_a_summary_and_a_second_one_changes_nothing(migration: M
     assert "nothing was changed" in migration.call("run", "--yes")[1]
 
 
-def test_a_failure_is_told_with_its_reason(migration: Migration) -> None:
-    migration.steps = (migration.make("prepare.one", breaks=WizardError("The vendor said no", "no money")),)
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("", "Run again: it goes on from here."),
+        ("Pay the bill.", "Pay the bill. Then run again: it goes on from here."),
+        ("Pay the bill, then run again.", "Pay the bill, then run again."),
+    ],
+)
+def test_a_failure_is_told_with_its_reason_and_the_way_on(migration: Migration, way: str, told: str) -> None:
+    refused = WizardError("The vendor said no", "no money", way)
+    migration.steps = (migration.make("prepare.one", breaks=refused),)
     code, out, err = migration.call("run", "--yes")
     assert code == ExitCode.FAILED
-    assert "prepare.one failed · The vendor said no · no money" in err
+    assert err.splitlines()[-1] == f"prepare.one failed · The vendor said no · no money · {told}"
     assert out.splitlines()[-1].startswith("failed:")
 
 

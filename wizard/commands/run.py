@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from wizard.commands.lines import put_json, reader, say
@@ -22,6 +22,7 @@ from wizard.engine.run import Engine, Result
 from wizard.engine.step import Phase
 from wizard.errors import ExitCode, WizardError
 
+_AGAIN = "Then run again: it goes on from here."
 _UNHEARD = "Nobody takes the output any more · the change under way is finished, then the run ends."
 EXIT = {
     Result.DONE: ExitCode.DONE,
@@ -76,9 +77,15 @@ async def conclude(place: Place, engine: Engine, counter: Counter, result: Resul
         for step in engine.steps:
             row = engine.progress.step(step.id) if step.id in engine.progress.steps else None
             if row is not None and row.state.value == "failed":
-                say(f"{step.id} failed · {row.why} · run again: it goes on from here.", to=sys.stderr)
+                say(f"{step.id} failed · {row.why} · {ways_on(counter.ways.get(step.id, ()))}", to=sys.stderr)
     if place.options.debug:
         _tracebacks(engine)
+
+
+def ways_on(ways: Sequence[str]) -> str:
+    """The step's own ways out of a failure, and that going on is as simple as running again."""
+    again = () if any("run again" in way.lower() for way in ways) else (_AGAIN,)
+    return " ".join((*ways, *(word if ways else word.removeprefix("Then ").capitalize() for word in again)))
 
 
 def _tracebacks(engine: Engine) -> None:

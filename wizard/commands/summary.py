@@ -22,6 +22,8 @@ class Counter:
 
     began: float = field(default_factory=time.monotonic)
     answers: dict[tuple[str, str], str] = field(default_factory=dict)
+    ways: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The ways out of each step's last failure in this run."""
 
     def remember(self, progress: Progress) -> None:
         """Take up the answers of earlier runs from the journal."""
@@ -34,8 +36,10 @@ class Counter:
     def read(self, event: Event) -> None:
         if isinstance(event, Checked):
             self.answers[event.step, event.check.name] = event.check.state.value
-        elif isinstance(event, StepChanged) and event.state in _GONE:
-            self._forget(event.step)
+        elif isinstance(event, StepChanged):
+            self.ways[event.step] = event.ways
+            if event.state in _GONE:
+                self._forget(event.step)
 
     def _forget(self, step: str) -> None:
         self.answers = {key: state for key, state in self.answers.items() if key[0] != step}

@@ -125,7 +125,7 @@ async def _hetzner(ctx: Context) -> str:
     if not await ctx.world.hetzner.may_write():
         raise WizardError(
             "The Hetzner token may only read",
-            "a change that cannot be was refused for the token, not for itself",
+            "a trial change that can never succeed was refused for the token's rights; nothing was changed",
             "Make a token with Read & Write (console: Security → API tokens), then set HCLOUD_TOKEN.",
         )
     return f"shows {len(servers)} servers; an SSH key that is none was refused for itself: it may write"
