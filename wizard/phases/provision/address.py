@@ -95,7 +95,8 @@ class AddressStep(Step[AddressFacts]):
             )
         if not facts.location:
             why = f"Nothing that is wished for {self.server.name} can be ordered: {' '.join(facts.notes)}"
-            return Plan(hold=optional.held(self.server, Failed(why, facts.ways)))
+            # One that a machine has would be a place to order at: these wait for none any more.
+            return optional.given_up(self.server, Failed(why, facts.ways), idle=bool(facts.ours))
         if facts.choice is not None and not facts.ours:
             hold = optional.asked_first(self.server, facts.choice, facts.answer)
             if hold is not None:
@@ -120,6 +121,9 @@ class AddressStep(Step[AddressFacts]):
     async def apply(self, change: Change, ctx: Context) -> None:
         from wizard.clients.hetzner.errors import LimitError
 
+        if change.key == "release":
+            await release(ctx, self.server)
+            raise Skipped(change.payload.why)
         try:
             if change.kind is Kind.DELETE:
                 await ctx.world.hetzner.delete_primary_ip(change.payload)

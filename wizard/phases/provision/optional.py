@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wizard.config import Server
-from wizard.engine.plan import Ask, Failed, Question, Skip
+from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Question, Skip
 from wizard.engine.plan import Choice as Answer
 from wizard.errors import WizardError
 from wizard.phases.provision.choice import Choice
@@ -38,6 +38,23 @@ def asked_first(server: Server, choice: Choice, answer: str) -> Ask | Skip | Non
 def held(server: Server, hold: Failed) -> Failed | Skip:
     """A refusal; for an optional server no more than a reason to go on without it."""
     return Skip(left_out(server, hold.why)) if server.optional else hold
+
+
+def given_up(server: Server, hold: Failed, *, idle: bool) -> Plan:
+    """Nothing can be had. An optional server is left out; an address that waits for it (`idle`) is given back
+    first, by the change "release"."""
+    held_by = held(server, hold)
+    if not idle or not isinstance(held_by, Skip):
+        return Plan(hold=held_by)
+    release = Change(
+        Kind.DELETE,
+        "release",
+        f"addresses of {server.name}",
+        before="waiting for a machine, and billed",
+        why=held_by.why,
+        payload=held_by,
+    )
+    return Plan((release,))
 
 
 def left_out(server: Server, why: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wizard.config import Config, Server
 from wizard.engine.check import Check
-from wizard.engine.plan import Ask, Change, Failed, Kind, Money, Plan, Refusal, Skip
+from wizard.engine.plan import Ask, Change, Failed, Kind, Money, Plan, Refusal
 from wizard.engine.step import Context, Phase, Skipped, Step
 from wizard.errors import WizardError
 from wizard.phases.provision import adoption, machine, naming, optional, proof
@@ -129,23 +129,9 @@ class ServerStep(Step[ServerFacts]):
         choices = facts.ranking.choices
         if not choices:
             why = f"Nothing that is wished for {self.server.name} can be ordered: "
-            return self._without(facts, Failed(why + " ".join(facts.ranking.notes), facts.ways))
+            refused = Failed(why + " ".join(facts.ranking.notes), facts.ways)
+            return optional.given_up(self.server, refused, idle=facts.idle)
         return self._order(facts)
-
-    def _without(self, facts: ServerFacts, refused: Failed) -> Plan:
-        """Nothing can be had: an optional server is left out, and its addresses are given back first."""
-        hold = optional.held(self.server, refused)
-        if not facts.idle or not isinstance(hold, Skip):
-            return Plan(hold=hold)
-        give_back = Change(
-            Kind.DELETE,
-            "release",
-            f"addresses of {self.server.name}",
-            before="waiting for a machine, and billed",
-            why=hold.why,
-            payload=hold,
-        )
-        return Plan((give_back,))
 
     def _order(self, facts: ServerFacts) -> Plan:
         choices = facts.ranking.choices
