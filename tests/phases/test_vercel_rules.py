@@ -228,6 +228,12 @@ def test_what_has_no_form_is_listed_with_why(rule: PathRule, why: str) -> None:
     assert led.rules == () and why in dict(led.lost)[rule.source]
 
 
+def test_headers_for_paths_that_the_proxy_cannot_compare_are_listed_too() -> None:
+    document = {"headers": [{"source": "/((a|b)/\\2)", "headers": heads(("X-Twice", "1"))}]}
+    led = proxy_rules(vercel_json.read(json.dumps(document)), (), (), NAMES)
+    assert led.rules == () and "back-reference" in led.lost[0][1]
+
+
 def test_header_rules_that_make_too_many_combinations_are_lost_and_said() -> None:
     rows = [{"source": f"/(.*)x{n}(.*)", "headers": heads((f"X-{n}", "1"))} for n in range(20)]
     led = fitting(proxy_rules(vercel_json.read(json.dumps({"headers": rows})), (), (), NAMES))

@@ -124,6 +124,8 @@ def _quoted(text: str) -> str:
 
 
 def _matching(found: PathPattern, conditions: Iterable[Condition]) -> str:
+    if _NOT_RE2.search(found.regex + found.unless):
+        raise UntranslatableError("a look-ahead or a back-reference")
     parts = [] if found.regex == _EVERY else [_path_is(found.regex)]
     if found.unless:
         parts.append(f"!PathRegexp({_quoted(found.unless)})")
@@ -237,8 +239,6 @@ def _rewrite(rule: PathRule) -> ProxyRule:
 def _counted(source: str) -> PathPattern:
     """Raises UntranslatableError if groups cannot be told by their number."""
     found = pattern(source)
-    if _NOT_RE2.search(found.regex + found.unless):
-        raise UntranslatableError(f"{source}: a look-ahead or a back-reference")
     if re.compile(found.regex).groups != len(found.names):
         raise UntranslatableError(f"{source}: a group within a group")
     return found
