@@ -41,11 +41,15 @@ async def test_what_an_app_writes_is_watched_since_its_deployment(tmp_path: Path
             f"{panel.stamp()} ERROR one" if n % 4 == 0 else f"{panel.stamp()} INFO" for n in range(40)
         ]
         assert (await log_check(found, "api")).state is CheckState.PASSED, "there is nothing to compare with"
-        old = [box for box in found.host("old-backend").docker.containers.values() if box.service]
-        old[0].log += ["INFO usual"] * 400
+        old = {box.service: box for box in found.host("old-backend").docker.containers.values()}
+        old["api"].log += ["INFO usual"] * 400
+        # What another project's service wrote there excuses nothing here.
+        other = next(box for box in old.values() if box.service != "api")
+        other.service = "blog"
+        other.log += ["ERROR of the blog"] * 400
         compared = await log_check(found, "api")
         assert compared.state is CheckState.FAILED and "on the old host 0.0%" in compared.evidence.seen
-        old[0].log += ["ERROR usual"] * 100
+        old["api"].log += ["ERROR usual"] * 100
         assert (await log_check(found, "api")).state is CheckState.PASSED, "it wrote the same there"
 
 

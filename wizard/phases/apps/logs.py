@@ -31,8 +31,8 @@ async def watched(ctx: Context, app: App, since: float) -> Check:
     """No program ended, and errors are not far more than on the old host. Bounded, secrets masked."""
     name, question = f"{app.name}.log", f"what {app.name} writes tells of no trouble since its deployment"
     try:
-        heard, restarts = await _new(ctx, app, since)
-        before = await _old(ctx, app, heard)
+        heard, restarts, services = await _new(ctx, app, since)
+        before = await _old(ctx, app, services) if heard.errors else None
     except WizardError as error:
         evidence = Evidence(f"the logs could not be read: {error.what}", app.server, ctx.now())
         return Check(
@@ -54,28 +54,30 @@ async def watched(ctx: Context, app: App, since: float) -> Check:
     )
 
 
-async def _new(ctx: Context, app: App, since: float) -> tuple[Heard, list[tuple[str, int]]]:
+async def _new(ctx: Context, app: App, since: float) -> tuple[Heard, list[tuple[str, int]], frozenset[str]]:
+    """What was heard, who was started again how often, and the stack's services."""
     from wizard.checks.logs import hear
 
     if app.kind is not AppKind.COMPOSE:
-        return hear((await log_of(ctx, app, _TAIL)).splitlines()[-_TAIL:], since), []
+        return hear((await log_of(ctx, app, _TAIL)).splitlines()[-_TAIL:], since), [], frozenset()
     host, found = await new_host(ctx, app.server), hear(())
     restarts = []
-    for item in await containers(host, app_record(ctx, app).app_name):
+    listed = await containers(host, app_record(ctx, app).app_name)
+    for item in listed:
         service = _service(item)
         found += await _heard(host, item, since)
         count = int(item.get("RestartCount") or 0)
         if count:
             restarts.append((service, count))
-    return found, restarts
+    return found, restarts, frozenset(map(_service, listed))
 
 
-async def _old(ctx: Context, app: App, heard: Heard) -> Heard | None:
-    """The same services on the old host; None without one, or where there is nothing to compare."""
+async def _old(ctx: Context, app: App, services: frozenset[str]) -> Heard | None:
+    """The same services on the old host; None without one, or where they wrote nothing."""
     from wizard.checks.logs import hear
     from wizard.clients import commands
 
-    if ctx.config.old_host is None or app.kind is not AppKind.COMPOSE or not heard.errors:
+    if ctx.config.old_host is None or app.kind is not AppKind.COMPOSE:
         return None
     host, found = await old_host(ctx), hear(())
     names = (await host.run(commands.docker("ps", "-a", "--format", "{{.Names}}"))).stdout.split()
@@ -83,9 +85,9 @@ async def _old(ctx: Context, app: App, heard: Heard) -> Heard | None:
         return None
     listed = json.loads((await host.run(commands.inspect_containers(*names))).stdout)
     for item in listed:
-        if _service(item):
+        if _service(item) in services - {""}:
             found += await _heard(host, item, ctx.now() - _BEFORE)
-    return found
+    return found if found.lines else None
 
 
 def _service(item: Mapping[str, Any]) -> str:
