@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncssh import SSHClientConnection
 
 from tests.phases.cutover_stage import EDGE, NEW_API, OLD, SIXES, CutoverWorld, cutover_world
 from tests.phases.test_cutover import go_through
@@ -16,8 +17,10 @@ from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.dns.view import CertificateRow, HttpRow, WatchView
 from wizard.dns.watch_target import targets_of
 from wizard.engine.check import CheckState
+from wizard.net import LiveNet
 from wizard.phases.cutover.changes import Hands, Six, intended
 from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.ipv6 import proofs
 from wizard.phases.cutover.records import FlipRecord, ZoneRecord
 from wizard.phases.cutover.watch_probes import probes
 from wizard.phases.prepare.dns_zone import IN_THE_FLIP
@@ -86,6 +89,30 @@ async def test_without_ipv6_here_another_host_sees_the_new_place(
         certificates, _ = await looked_at(world)
         assert any(row.trusted and row.note == "seen from frontend" for row in certificates)
         assert world.failures == ()
+
+
+async def test_a_proof_from_another_host_leaves_no_door_open_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors: list[int] = []
+    forward = SSHClientConnection.forward_local_port
+
+    async def noted(self: SSHClientConnection, *where: Any, **more: Any) -> Any:
+        listener = await forward(self, *where, **more)
+        doors.append(listener.get_port())
+        return listener
+
+    async with cutover_world(tmp_path, monkeypatch, config=quick(), six=False) as world:
+        dual(world)
+        await go_through_until_the_flip(world)
+        monkeypatch.setattr(SSHClientConnection, "forward_local_port", noted)
+
+        found = await proofs(world.bench.context("cutover.flip"), [API])
+
+        assert found[API].proven and found[API].vantage == "frontend" and doors
+        for port in doors:
+            with pytest.raises(ConnectionRefusedError):
+                await LiveNet().connect("127.0.0.1", port)
 
 
 async def test_where_nobody_has_ipv6_the_old_record_goes_and_the_plan_says_why(

@@ -19,7 +19,7 @@ from wizard.phases.hosts import OLD_HOST, new_host, old_host, server_record
 from wizard.records import ServerRecord
 
 if TYPE_CHECKING:
-    from asyncssh import SSHClientConnection
+    from asyncssh import SSHClientConnection, SSHListener
 
     from wizard.checks.http import HttpClient
     from wizard.clients.ssh import HostClient
@@ -48,19 +48,24 @@ class Six:
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """Connections from another host's own network, by ports of ours that stand as long as SSH to it."""
+    """Connections from another host's own network, by ports of ours that stand until `close`, or as long as
+    SSH to it."""
 
     host: HostClient
-    _doors: dict[tuple[SSHClientConnection, str, int], int] = field(default_factory=dict)
+    _doors: dict[tuple[SSHClientConnection, str, int], SSHListener] = field(default_factory=dict)
 
     async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
         """Like a socket's; a refusal over there is an end of the stream here."""
         connection = await self.host.connect()
         door = (connection, address, port)
         if door not in self._doors:
-            listener = await connection.forward_local_port("127.0.0.1", 0, address, port)
-            self._doors[door] = listener.get_port()
-        return await LiveNet().connect("127.0.0.1", self._doors[door], timeout=timeout)
+            self._doors[door] = await connection.forward_local_port("127.0.0.1", 0, address, port)
+        return await LiveNet().connect("127.0.0.1", self._doors[door].get_port(), timeout=timeout)
+
+    def close(self) -> None:
+        for listener in self._doors.values():
+            listener.close()
+        self._doors.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +144,28 @@ async def _proof(ctx: Context, name: str) -> Six:
 
 async def _asked(ctx: Context, name: str, address: str, vantage: str) -> Six:
     """A refusal came from over there; silence may be this place's own lack of IPv6, and is no verdict."""
-    from wizard.checks.http import HttpClient
-    from wizard.phases.cutover.ready import page_at
-
-    net: Net = ctx.world.net
     try:
         if vantage == _OPERATOR:
             reach, told = await _reach_from_here(ctx, address)
+            way = None
         else:
             host, reach = await _reach_from(ctx, vantage, address)
-            net, told = Through(host), f"port {_HTTPS} {reach}"
+            way, told = Through(host), f"port {_HTTPS} {reach}"
     except WizardError as error:
         return Six(address, None, str(error), vantage)
     if reach is not Reach.OPEN:
         return Six(address, False if reach is Reach.REFUSED else None, told, vantage)
+    try:
+        return await _page(ctx, name, address, vantage, way or ctx.world.net)
+    finally:
+        if way is not None:
+            way.close()
+
+
+async def _page(ctx: Context, name: str, address: str, vantage: str, net: Net) -> Six:
+    from wizard.checks.http import HttpClient
+    from wizard.phases.cutover.ready import page_at
+
     http = HttpClient(net, ctx.world.endpoints.trust)
     try:
         passed, seen = await page_at(ctx, http, name, address)
