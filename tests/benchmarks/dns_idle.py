@@ -20,8 +20,8 @@ from wizard.dns.asking import Asker
 from wizard.dns.question import DnsClient
 from wizard.dns.resolvers import given
 from wizard.dns.view import WatchView
-from wizard.dns.watch import Flip, Watch
-from wizard.dns.watch_target import target
+from wizard.dns.watch import Watch
+from wizard.dns.watch_target import Flip, target
 from wizard.dns.wire import asked_part
 from wizard.endpoints import SocketAddress
 

@@ -17,8 +17,8 @@ from wizard.dns.question import DnsClient
 from wizard.dns.records import ChangeSet, RecordChange, rrset
 from wizard.dns.resolvers import of_endpoints
 from wizard.dns.view import Verdict
-from wizard.dns.watch import Flip, Heard, Told, Watch
-from wizard.dns.watch_target import Target, judge, target, targets_of
+from wizard.dns.watch import Heard, Told, Watch
+from wizard.dns.watch_target import Flip, Target, judge, target, targets_of
 from wizard.dns.wire import Reply, asked_part, parse, question
 
 ZONE, NAME, OLD, NEW = "openmates.org", "www.openmates.org", "198.51.100.76", "203.0.113.99"

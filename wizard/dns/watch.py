@@ -22,7 +22,7 @@ from wizard.dns.view import Verdict, WatchView
 from wizard.dns.watch_authority import Board, ServerState
 from wizard.dns.watch_cell import Bound, CellState
 from wizard.dns.watch_probes import Probes
-from wizard.dns.watch_target import Judgement, Target, judge
+from wizard.dns.watch_target import Flip, Judgement, Target, judge
 from wizard.dns.watch_view import Curve, view_of
 from wizard.errors import UnreachableError
 
@@ -31,14 +31,6 @@ _FLOCK = 0.01
 _STAGGER = 0.15
 _SPARE_TTL = 60.0
 """The old TTL where nothing at all tells it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """When the records were changed, and the TTL that the old ones had (seconds)."""
-
-    at: float
-    old_ttl: float
 
 
 @dataclass(frozen=True, slots=True)

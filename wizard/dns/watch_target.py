@@ -13,6 +13,14 @@ _UNTOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """When the records were changed, and the TTL that the old ones had (seconds)."""
+
+    at: float
+    old_ttl: float
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One record set that moves; values canonical and sorted, empty where it is absent.
 

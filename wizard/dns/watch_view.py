@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from wizard.clock import Clock
+from wizard.dns.selftest import Tested
 from wizard.dns.view import Point, ResolverRow, Verdict, WatchView
-from wizard.dns.watch_cell import CellState
-
-if TYPE_CHECKING:
-    from wizard.dns.watch import Watch
+from wizard.dns.watch_authority import Board
+from wizard.dns.watch_cell import Bound, CellState
+from wizard.dns.watch_probes import Probes
+from wizard.dns.watch_target import Flip, Target
 
 _MOST_POINTS = 400
 _GRAIN = 0.5
@@ -30,7 +32,25 @@ class Curve:
             self.points = [*self.points[:-1:2], self.points[-1]]
 
 
-def view_of(watch: Watch) -> WatchView:
+class Watched(Protocol):
+    """What is shown of a watch."""
+
+    clock: Clock
+    targets: tuple[Target, ...]
+    flip: Flip | None
+    returning: bool
+    tested: Tested
+    cells: list[CellState]
+    board: Board
+    bound: Bound
+    probes: Probes
+    curve: Curve
+
+    @property
+    def ends_at(self) -> float | None: ...
+
+
+def view_of(watch: Watched) -> WatchView:
     now = watch.clock.now()
     rows = tuple(
         _row(list(cells), now) for _, cells in groupby(watch.cells, key=lambda cell: id(cell.vantage))
@@ -90,13 +110,13 @@ def predict(cells: list[CellState], now: float, share: float, ends_at: float | N
     return tuple(points)
 
 
-def _back_at(watch: Watch, now: float) -> float | None:
+def _back_at(watch: Watched, now: float) -> float | None:
     """When the world would be back if the flip were taken back now: caches may have filled this moment."""
     ttls = [target.new_ttl for target in watch.targets if target.new_ttl is not None]
     return now + max(ttls) + 1.0 if ttls and watch.bound.base is not None else None
 
 
-def _notes(watch: Watch, now: float) -> tuple[str, ...]:
+def _notes(watch: Watched, now: float) -> tuple[str, ...]:
     notes = list(watch.tested.notes)
     for cell in watch.cells:
         if cell.verdict is Verdict.NEITHER:

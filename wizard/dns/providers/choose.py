@@ -10,10 +10,10 @@ from wizard.endpoints import SocketAddress
 
 if TYPE_CHECKING:
     from wizard.dns.providers.base import DnsProvider
-    from wizard.world import World
+    from wizard.dns.providers.outside import Outside
 
 
-def provider(world: World) -> DnsProvider:
+def provider(world: Outside) -> DnsProvider:
     """Made for this world's endpoints, secrets and clock; nothing is asked yet."""
     dns = world.config.dns
     match dns.provider:
@@ -49,7 +49,7 @@ def provider(world: World) -> DnsProvider:
             return ManualProvider(world)
 
 
-def _secret(world: World, name: str) -> Callable[[], Awaitable[str | None]]:
+def _secret(world: Outside, name: str) -> Callable[[], Awaitable[str | None]]:
     return lambda: world.secrets.get(name)
 
 

@@ -13,7 +13,7 @@ from wizard.errors import UnreachableError, WizardError
 
 if TYPE_CHECKING:
     from wizard.dns.authority import AuthoritativeServer
-    from wizard.world import World
+    from wizard.dns.providers.outside import Outside
 
 _WATCH_AGAIN = 3.0
 _PATIENCE = 1800.0
@@ -36,7 +36,7 @@ class ManualProvider:
     by_hand = True
     types = frozenset({*_AT_NAMES, *_AT_TOP, "SRV"})
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Outside) -> None:
         self._world = world
         self._zone = world.config.dns.zone
 

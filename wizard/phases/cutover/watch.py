@@ -104,7 +104,8 @@ async def watch_over(
     """A watch that has begun, over records changed at `since` whose old TTL was `old_ttl` (seconds)."""
     from wizard.dns.asking import Asker
     from wizard.dns.authority import servers_of
-    from wizard.dns.watch import Flip, Watch
+    from wizard.dns.watch import Watch
+    from wizard.dns.watch_target import Flip
     from wizard.phases.cutover.watch_probes import probes
 
     world = ctx.world
