@@ -17,9 +17,11 @@ from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.dns.view import CertificateRow, HttpRow, WatchView
 from wizard.dns.watch_target import targets_of
 from wizard.engine.check import CheckState
+from wizard.errors import WizardError
 from wizard.net import LiveNet
 from wizard.phases.cutover.changes import Hands, Six, intended
 from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.go_list import FRESH
 from wizard.phases.cutover.ipv6 import proofs
 from wizard.phases.cutover.records import FlipRecord, ZoneRecord
 from wizard.phases.cutover.watch_probes import probes
@@ -42,6 +44,21 @@ def dual(world: CutoverWorld) -> None:
         machine = world.stage.internet.machine(at)
         assert machine is not None
         world.stage.internet.attach(address, machine)
+
+
+class Deaf:
+    """A machine on whose address nothing listens."""
+
+    name = "deaf"
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+
+    def admits(self, source: str, address: str, port: int) -> Any:
+        return self.host.admits(source, address, port)
+
+    def listener(self, address: str, port: int) -> Any:
+        return None
 
 
 async def looked_at(world: CutoverWorld) -> tuple[tuple[CertificateRow, ...], tuple[HttpRow, ...]]:
@@ -135,18 +152,6 @@ async def test_a_new_place_that_refuses_ipv6_does_not_get_it(
 ) -> None:
     """Given a host that answers over IPv4 alone, the leftover is a deletion, and the list says so."""
 
-    class Deaf:
-        name = "deaf"
-
-        def __init__(self, host: Any) -> None:
-            self.host = host
-
-        def admits(self, source: str, address: str, port: int) -> Any:
-            return self.host.admits(source, address, port)
-
-        def listener(self, address: str, port: int) -> Any:
-            return None
-
     async with cutover_world(tmp_path, monkeypatch, config=quick()) as world:
         dual(world)
         world.stage.internet.attach(SIXES["backend"], Deaf(world.stage.hosts.get("backend")))
@@ -164,6 +169,27 @@ async def test_a_new_place_that_refuses_ipv6_does_not_get_it(
         plan = step.plan(facts)
         api = next(one for one in plan.changes if one.target == f"{API} AAAA")
         assert plan.hold is None and api.after == "nothing"
+
+
+async def test_ipv6_that_went_away_before_a_late_approval_is_not_led_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cutover_world(tmp_path, monkeypatch, config=quick()) as world:
+        dual(world)
+        await go_through_until_the_flip(world)
+        step = FlipStep(world.config)
+        ctx = world.bench.context(step)
+        plan = step.plan(await step.observe(ctx))
+        assert any(one.target == f"{API} AAAA" and SIXES["backend"] in one.after for one in plan.changes)
+        world.stage.internet.attach(SIXES["backend"], Deaf(world.stage.hosts.get("backend")))
+        await world.bench.world.clock.wait_until(ctx.now() + FRESH + 1)
+
+        with pytest.raises(WizardError) as refused:
+            await step.apply(plan.changes[0], ctx)
+
+        assert "something else by now" in refused.value.what and f"{API} AAAA" in refused.value.why
+        assert await world.now_reads(API, "AAAA") == [OLD6]
+        assert ctx.saved.load("flip", FlipRecord) is None
 
 
 async def go_through_until_the_flip(world: CutoverWorld) -> None:

@@ -177,7 +177,7 @@ class FlipStep(Step[Facts]):
             move: _Move = change.payload
             assert move.one is not None
             if move.first:
-                await self._still_go(ctx)
+                await self._still_go(ctx, move.whole)
             self._remember(ctx, move)
             # What stands at one name changes together; where all can, all does.
             whole = move.whole
@@ -186,15 +186,21 @@ class FlipStep(Step[Facts]):
                 # Where a gap was accepted it ends name by name, not with the last of them.
                 await certificate_gap.close_for(ctx, move.one.name)
 
-    async def _still_go(self, ctx: Context) -> None:
+    async def _still_go(self, ctx: Context, whole: ChangeSet) -> None:
         """A plan may have waited long for its approval. Raises WizardError, with nothing changed."""
         if ctx.now() <= self._listed + go_list.FRESH:
             return
         lowered = ctx.saved.load("ttl", TtlRecord, step=TTL_STEP)
-        _, found = await self._asked(ctx, await ctx.world.dns_provider.snapshot(), lowered)
+        intent, found = await self._asked(ctx, await ctx.world.dns_provider.snapshot(), lowered)
         if not found.go:
             raise WizardError(
                 "The list before the flip no longer says go", found.why_not, "Nothing was changed. Run again."
+            )
+        if other := [one for one in intent.changes.changes if one not in whole.changes]:
+            raise WizardError(
+                "The flip would change something else by now than what was approved",
+                "; ".join(f"{one.name} {one.type} to {one.new or 'nothing'}" for one in other),
+                "Nothing was changed. Run again.",
             )
 
     def _remember(self, ctx: Context, move: _Move) -> None:
