@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.outside import Bench, Make
 from wizard.commands.summary import Counter
-from wizard.engine.events import StepChanged, StepState
+from wizard.engine.events import ChangeEnded, StepChanged, StepState
 from wizard.engine.plan import Plan, Skip
 from wizard.engine.run import Result
 from wizard.engine.step import Phase, Skipped, Step
@@ -98,6 +98,8 @@ async def test_a_change_can_find_that_there_is_nothing_to_be_had(bench: Bench) -
     assert await engine.run() is Result.DONE
     assert engine.progress.step("provision.b.server").why == WHY
     assert engine.tally.skipped == 3 and bench.outside.things == {"a", "panels"}
+    ended = [(one.step, one.result) for one in bench.of(ChangeEnded) if one.result != "applied"]
+    assert ended == [("provision.b.server", "left out")], "no failure of anybody's"
 
 
 async def test_a_plan_says_what_is_left_out_and_why(bench: Bench) -> None:

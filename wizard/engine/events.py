@@ -61,7 +61,8 @@ class ChangeStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChangeEnded(Event):
-    """`result` is applied, adopted (it was there already) or failed."""
+    """`result` is applied, adopted (it was there already), left out (it can't be had, and none of it is left)
+    or failed."""
 
     name: ClassVar[str] = "changed"
     change: Change

@@ -200,13 +200,12 @@ async def make(step: Step[Any], change: Change, ctx: StepContext, desk: Desk) ->
         raise
     except Exception as error:
         why = redact(str(error) or type(error).__name__)
+        result = "left out" if isinstance(error, Skipped) else "failed"
         lost = isinstance(error, UnreachableError)
         # Without an answer nothing is known: the intent stays open and is settled by observing.
         if not lost:
-            desk.journal.write(
-                desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="failed", why=why
-            )
-        desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "failed", why))
+            desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result=result, why=why)
+        desk.bus.publish(ChangeEnded(desk.now(), step.id, change, result, why))
         raise
     desk.made[step.id] += 1
     desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="applied")

@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A change that was begun. `result` is applied, adopted, failed or unknown (never ended)."""
+    """A change that was begun. `result` is applied, adopted, left out, failed or unknown (never ended)."""
 
     at: str
     kind: str
