@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ import pytest
 from tests.phases.cutover_stage import NEW_API, SIXES, CutoverWorld, cutover_world
 from tests.rehearsal.small_stage import example
 from wizard.config import Config, DnsProviderName
+from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Plan, Refusal, Wait
 from wizard.phases.cutover import steps as cutover
 from wizard.phases.cutover.certificates import CertificatesStep
 from wizard.phases.cutover.flip import FlipStep
+from wizard.phases.cutover.go_list import _quiet
 from wizard.phases.cutover.preflight import Preflight
-from wizard.phases.cutover.records import FlipRecord
+from wizard.phases.cutover.records import FlipRecord, TtlRecord
 from wizard.phases.cutover.ttl import LowerTtl
 from wizard.phases.prepare.dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
 from wizard.rehearsal.dns.state import Row
@@ -209,6 +212,20 @@ async def test_a_flip_without_lowered_ttls_is_refused(
         plan = await world.bench.plan(FlipStep(world.config))
 
         assert isinstance(plan.hold, Failed) and "TTLs were not lowered" in plan.hold.why
+
+
+@pytest.mark.parametrize(("lowered", "over"), [
+    (None, False),
+    (TtlRecord((), 300), False),
+    (TtlRecord((), 300, at=10_000.0), False),
+    (TtlRecord((), 300, at=9_000.0), True),
+])  # fmt: skip
+def test_no_cache_is_quiet_before_the_ttls_are_lowered_everywhere(
+    lowered: TtlRecord | None, over: bool
+) -> None:
+    """Given a change of TTLs that was begun and that no server shows yet, nothing has run out."""
+    ctx: Any = SimpleNamespace(now=lambda: 10_100.0, config=quick())
+    assert (_quiet(ctx, lowered).state is CheckState.PASSED) is over
 
 
 async def test_a_way_back_over_a_third_value_is_refused(

@@ -83,9 +83,13 @@ def _lowered(ctx: Context, record: TtlRecord | None) -> Check:
 
 def _quiet(ctx: Context, record: TtlRecord | None) -> Check:
     """The moment from which the flip may be made: the old TTL is over, and so is the quiet window."""
-    until = (record.waited_out if record else ctx.now()) + ctx.config.cutover.quiet_seconds
     question = "no cache holds an old TTL any more, and none was asked by us of late"
-    over = record is not None and ctx.now() >= until
+    if record is None or not record.at:
+        # Begun or not: how long a cache may hold the old TTL is not known before it is lowered everywhere.
+        unknown = Evidence("the short TTL is not served everywhere yet", "our clock", ctx.now())
+        return Check("quiet", question, CheckState.PENDING, unknown)
+    until = record.waited_out + ctx.config.cutover.quiet_seconds
+    over = ctx.now() >= until
     state = CheckState.PASSED if over else CheckState.PENDING
     evidence = Evidence(f"{'since' if over else 'at'} {moment_text(until)}", "our clock", ctx.now())
     return Check("quiet", question, state, evidence, again=None if over else until)
