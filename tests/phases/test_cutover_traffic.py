@@ -48,7 +48,13 @@ class Host:
 
 def test_only_requests_count_among_what_a_proxy_logs() -> None:
     log = "\n".join(
-        ("plain words", '{"level":"info","logger":"tls","msg":"{"}', caddy(5.0, f"{API}:443"), "{torn")
+        (
+            "plain words",
+            '{"level":"info","logger":"tls","msg":"{"}',
+            caddy(5.0, f"{API}:443"),
+            "{torn",
+            '{"a":' + "[" * 9999,
+        )
     )
 
     assert [(one.at, one.name, one.status, one.client) for one in caddy_visits(log)] == [

@@ -72,7 +72,8 @@ def _rows(log: str) -> Iterator[dict[str, Any]]:
         start = line.find("{")
         try:
             row = json.loads(line[start:]) if start >= 0 else None
-        except ValueError:
+        except (ValueError, RecursionError):
+            # Whoever visits has a hand in what is logged.
             continue
         if isinstance(row, dict):
             yield row
