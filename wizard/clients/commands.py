@@ -277,6 +277,8 @@ def in_container(container: str, *argv: str, stdin: bytes | str = b"") -> Comman
 
 # The old host's reverse proxy
 
+_HANDS_ON = "net.ipv4.tcp_migrate_req"
+
 
 def reload_caddy(container: str) -> Command:
     """A configuration that does not parse is refused and the old one stays. "" means without a container."""
@@ -284,13 +286,21 @@ def reload_caddy(container: str) -> Command:
     return in_container(container, *words) if container else command(*words)
 
 
-def hand_on_waiting(pid: int) -> Command:
-    """Let the kernel give connections that wait at a closing listener to the one that takes its place.
+def hands_on(pid: int) -> Command:
+    """Whether the kernel gives connections that wait at a closing listener to the one that takes its place.
 
-    In the network of process `pid`, until that ends; 0: in the host's own. Linux knows it since 5.14.
+    In the network of process `pid`; 0: in the host's own. Linux knows it since 5.14.
     """
-    words = ("sysctl", "-q", "-w", "net.ipv4.tcp_migrate_req=1")
-    return command("nsenter", "--target", str(pid), "--net", *words) if pid else command(*words)
+    return look(*_in_network(pid), "sysctl", "-n", _HANDS_ON)
+
+
+def hand_on(pid: int, value: int) -> Command:
+    """Set what `hands_on` tells."""
+    return same(*_in_network(pid), "sysctl", "-q", "-w", f"{_HANDS_ON}={value}")
+
+
+def _in_network(pid: int) -> tuple[str, ...]:
+    return ("nsenter", "--target", str(pid), "--net") if pid else ()
 
 
 def validate_caddy(container: str, text: str) -> Command:

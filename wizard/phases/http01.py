@@ -53,7 +53,7 @@ async def publish(ctx: Context, pages: Sequence[ProofPage]) -> None:
     for page in pages:
         wanted.setdefault(page.name, {})[page.path] = page.text
     host, place = await proxy_of(ctx, old)
-    await install(host, place, caddyfile.proving(place.text, wanted))
+    await install(ctx, host, place, caddyfile.proving(place.text, wanted))
     deadline = ctx.now() + _SEEN_WITHIN
     while not all(await asyncio.gather(*(_answered(ctx, page, old.address) for page in pages))):
         if ctx.now() > deadline:
@@ -84,4 +84,4 @@ async def remove(ctx: Context) -> None:
     host, place = await proxy_of(ctx, old)
     text = caddyfile.without_proofs(place.text)
     if text != place.text:
-        await install(host, place, text)
+        await install(ctx, host, place, text)

@@ -6,6 +6,7 @@ write freeze of the data phase is over before the flip.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from wizard.engine.plan import Change, Failed, Kind, Plan, Refusal
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases import dns01
-from wizard.phases.cutover import certificate_gap, ready
+from wizard.phases.cutover import certificate_gap, hand_on, ready
 from wizard.phases.cutover.records import ProxyRecord
 from wizard.phases.hosts import old_host
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 _BACKUP = "old-host-Caddyfile"
+_AS_BEFORE = "hand_on"
 _ASK_AGAIN = 3.0
 _SETTLES_WITHIN = 60.0
 
@@ -55,6 +57,8 @@ class Facts:
     unready: tuple[str, ...]
     bare: tuple[str, ...]
     """Domains in an accepted gap: served there by themselves until the new host has a certificate."""
+    hands_on: bool = False
+    """Whether a reload that was cut off left the host's setting changed."""
 
 
 async def proxy_of(ctx: Context, old: OldHost) -> tuple[HostClient, Place]:
@@ -126,6 +130,7 @@ class OldProxy(Step[Facts]):
             unnamed=tuple(name for name in here if name not in named),
             unready=tuple(unready),
             bare=tuple(name for name in bare if name in named),
+            hands_on=ctx.saved.load(hand_on.RECORD, hand_on.HandOnRecord) is not None,
         )
 
     def _bare(self, ctx: Context) -> tuple[str, ...]:
@@ -153,7 +158,7 @@ class OldProxy(Step[Facts]):
             )
             notes = (note,)
         if all(pair in facts.forwarded for pair in facts.targets):
-            return Plan(notes=notes)
+            return Plan((_as_before(),) if facts.hands_on else (), notes)
         if facts.unready:
             why = f"The new host is not ready to be forwarded to: {'; '.join(facts.unready)}"
             return Plan(hold=Failed(why, ("Run cutover.certificates again.",), Refusal.NOT_READY))
@@ -170,16 +175,23 @@ class OldProxy(Step[Facts]):
             payload=(facts.place, after, tuple(name for name, _ in facts.targets)),
         )
         note = "The new host sees the old host's address as the visitor's until caches have run out."
-        return Plan((change,), (*notes, note))
+        return Plan((change,), (*notes, note, hand_on.NOTE))
 
     async def apply(self, change: Change, ctx: Context) -> None:
         host, place = await proxy_of(ctx, self.old)
+        if change.key == _AS_BEFORE:
+            if place.container and not place.pid:
+                # Its network ended with it, and the setting with that.
+                ctx.saved.drop(hand_on.RECORD)
+            else:
+                await hand_on.put_back(ctx, host, place.pid)
+            return
         if change.key == "restore":
             record: ProxyRecord = change.payload
             text = ctx.kept(record.backup)
             if text is None:
                 raise WizardError(f"backups/{record.backup} is gone", next="Put the Caddyfile back by hand.")
-            await _write(host, place, text)
+            await _write(ctx, host, place, text)
             ctx.saved.drop("proxy")
             return
         before, after, domains = change.payload
@@ -188,7 +200,7 @@ class OldProxy(Step[Facts]):
             ctx.backup(_BACKUP, before.text)
             record = ProxyRecord(place.path, place.container, _BACKUP, domains, ctx.now())
             ctx.saved.save("proxy", record)
-        await _write(host, place, after)
+        await _write(ctx, host, place, after)
 
     async def verify(self, ctx: Context) -> Sequence[Check]:
         from wizard.clients import caddyfile
@@ -238,8 +250,9 @@ class OldProxy(Step[Facts]):
 
     async def undo(self, ctx: Context) -> Plan:
         record = ctx.saved.load("proxy", ProxyRecord)
+        left = ctx.saved.load(hand_on.RECORD, hand_on.HandOnRecord) is not None
         if record is None:
-            return Plan()
+            return Plan((_as_before(),) if left else ())
         change = Change(
             Kind.UPDATE,
             "restore",
@@ -249,7 +262,17 @@ class OldProxy(Step[Facts]):
             why=self.way_back,
             payload=record,
         )
-        return Plan((change,))
+        return Plan((change,), (hand_on.NOTE,))
+
+
+def _as_before() -> Change:
+    return Change(
+        Kind.UPDATE,
+        _AS_BEFORE,
+        "net.ipv4.tcp_migrate_req of the old host",
+        before="1, left by a reload that was cut off",
+        after="as it was before",
+    )
 
 
 async def _valid(host: HostClient, place: Place, text: str) -> None:
@@ -259,19 +282,17 @@ async def _valid(host: HostClient, place: Place, text: str) -> None:
     await host.run(commands.validate_caddy(place.container, text))
 
 
-async def _write(host: HostClient, place: Place, text: str) -> None:
+async def _write(ctx: Context, host: HostClient, place: Place, text: str) -> None:
     """Written in place: a file that is mounted by itself would stay the old one if it were replaced."""
     from wizard.clients import commands
 
-    if place.pid or not place.container:
-        # A reload opens a new listener and closes the old one; whoever waits there would be reset. Kernels
-        # that cannot hand them on reset those few, and browsers come again.
-        await host.run(commands.hand_on_waiting(place.pid), check=False)
-    await host.run(commands.receive_file(place.path, text.encode()))
-    await host.run(commands.reload_caddy(place.container))
+    known = place.pid or not place.container
+    async with hand_on.handing_on(ctx, host, place.pid) if known else contextlib.nullcontext():
+        await host.run(commands.receive_file(place.path, text.encode()))
+        await host.run(commands.reload_caddy(place.container))
 
 
-async def install(host: HostClient, place: Place, text: str) -> None:
+async def install(ctx: Context, host: HostClient, place: Place, text: str) -> None:
     """Have the proxy serve by `text`. Raises CommandError, with nothing changed, if it would not take it."""
     await _valid(host, place, text)
-    await _write(host, place, text)
+    await _write(ctx, host, place, text)

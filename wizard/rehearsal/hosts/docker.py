@@ -11,6 +11,7 @@ from typing import Any
 from wizard.rehearsal.hosts import caddy as hosts_caddy
 from wizard.rehearsal.hosts import postgres as hosts_postgres
 from wizard.rehearsal.hosts import rollout as hosts_rollout
+from wizard.rehearsal.hosts.kernel import pid_of
 from wizard.rehearsal.hosts.shell import Call, program
 from wizard.rehearsal.hosts.state import Container, Docker, File, Volume
 
@@ -80,6 +81,7 @@ def _detail(box: Container) -> dict[str, Any]:
         "Status": box.state,
         "Running": box.state in ("running", "paused"),
         "Paused": box.state == "paused",
+        "Pid": pid_of(box),
     }
     if box.health:
         state["Health"] = {"Status": box.health}
