@@ -19,7 +19,7 @@ from screens.widgets.plan_rows import plan_rows
 from screens.widgets.rows import Row, Rows
 from wizard.engine.events import Event, Planned, StepState
 from wizard.engine.info import Costs, StepInfo
-from wizard.engine.plan import Money, Plan
+from wizard.engine.plan import Failed, Money, Plan, Skip
 from wizard.engine.step import Phase
 from wizard.errors import WizardError
 
@@ -138,9 +138,13 @@ class PlanPage(Page):
             unfinished = sum(info.state not in FINISHED for info in self.model.steps)
             return f"looking at the outside, changing nothing: {len(self._seen)} of {unfinished} steps …"
         changes = sum(len(plan.changes) for plan in self.plans.values())
-        held = sum(plan.hold is not None for plan in self.plans.values())
-        later = f", {count(held, 'step')} known later" if held else ""
-        return f"{count(changes, 'change')} in {count(len(self.plans), 'unfinished step')}{later}"
+        parts = [f"{count(changes, 'change')} in {count(len(self.plans), 'unfinished step')}"]
+        early = {info.id: self._early(info) for info in self.model.steps}
+        stopped = [step for step, plan in self.plans.items() if isinstance(plan.hold, Failed)]
+        later = sum(early.get(step, False) for step in stopped)
+        left_out = sum(isinstance(plan.hold, Skip) for plan in self.plans.values())
+        tallies = ((later, "known later"), (left_out, "left out"), (len(stopped) - later, "refused"))
+        return ", ".join([*parts, *(f"{number} {what}" for number, what in tallies if number)])
 
     def _rows(self, width: int) -> Sequence[Row]:
         plans = self._seen if self.plans is None else self.plans

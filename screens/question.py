@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from screens.confirm import allowance, paragraphs
 from screens.modal import READING, Modal, Scroll, Text
-from screens.text import wrap
+from screens.text import with_roles, wrap
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row, Rows
 from wizard.engine.plan import Question
@@ -62,7 +62,9 @@ class AskQuestion(Modal[str | None]):
         question = self._question
         lines: list[Line] = [((text, "strong"),) for text in wrap(question.text, width)]
         if question.why:
-            lines += [(), *(((text, "dim"),) for text in wrap(question.why, width))]
+            lines.append(())
+            for text, role in with_roles(question.why.splitlines(), "dim"):
+                lines += [((piece, role),) for piece in wrap(text, width)]
         if question.secret:
             lines += [(), *paragraphs(["It is not shown, and kept in the secret store only."], width)]
         return lines
@@ -93,6 +95,8 @@ class AskQuestion(Modal[str | None]):
         if self._question.choices and (event.character or "").isdigit():
             at = int(event.character or 0) - 1
             if 0 <= at < len(self._question.choices):
+                # Else the page beneath, uncovered by the answer, would take the number as its own key.
+                event.stop()
                 self.dismiss(self._question.choices[at].value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

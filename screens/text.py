@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -24,6 +24,13 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _wrap_paragraph(text: str, width: int) -> Iterable[str]:
+    bare = text.lstrip(" ")
+    indent = text[: min(len(text) - len(bare), width // 2)]
+    for line in _broken(bare, width - len(indent)):
+        yield indent + line
+
+
+def _broken(text: str, width: int) -> Iterable[str]:
     line = ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word
@@ -35,6 +42,18 @@ def _wrap_paragraph(text: str, width: int) -> Iterable[str]:
         *pieces, line = chop_cells(word, width) or [""]
         yield from pieces
     yield line
+
+
+def with_roles(lines: Iterable[str], role: str) -> Iterator[tuple[str, str]]:
+    """Each line with its role: what a unified diff takes away or adds is told by colour, the rest is `role`.
+
+    A diff begins with its two heads and ends at an empty line.
+    """
+    inside = False
+    for line in lines:
+        inside = bool(line) and (inside or line.startswith("--- "))
+        head = line.startswith(("--- ", "+++ "))
+        yield line, {"-": "bad", "+": "ok"}.get(line[:1], role) if inside and not head else role
 
 
 def fit(text: str, width: int, more: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 
 from screens.glyphs import Glyphs
-from screens.text import wrap
+from screens.text import with_roles, wrap
 from screens.widgets.paint import Line
 from screens.widgets.rows import Row
 from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Skip, Wait
@@ -40,7 +40,7 @@ def plan_rows(
         rows.append(_hold(plan.hold, width, early))
     elif not plan.changes:
         rows.append(_note("Nothing to change: the outside is as wished.", width))
-    rows.extend(_note(note, width) for note in plan.notes)
+    rows.extend(_note(note, width, role) for note, role in with_roles(plan.notes, "dim"))
     return rows
 
 
@@ -114,5 +114,5 @@ def _hold(hold: Wait | Ask | Failed | Skip, width: int, early: bool) -> Row:
     return Row("hold", tuple(((piece, role),) for piece in wrap(text, width - 1)), text)
 
 
-def _note(text: str, width: int) -> Row:
-    return Row("", tuple(((piece, "dim"),) for piece in wrap(text, width - 1)))
+def _note(text: str, width: int, role: str = "dim") -> Row:
+    return Row("", tuple(((piece, role),) for piece in wrap(text, width - 1)))

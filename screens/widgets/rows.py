@@ -94,6 +94,10 @@ class Rows(Painted):
             self._take(self._builder(self.width))
         self.virtual_size = Size(self.width, len(self._flat))
 
+    def on_show(self) -> None:
+        # What changed while it was out of sight was not painted.
+        self.paint()
+
     def paint(self) -> None:
         """Ask the builder again; paints only when something differs."""
         if self.width <= 0 or not self.display:

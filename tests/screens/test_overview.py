@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from textual.app import App, ComposeResult
+from textual.containers import Vertical
 
 from screens.evidence import EvidenceView
 from screens.message import Trouble
 from screens.overview import Overview
 from screens.text import fit_ends
+from screens.theme import NIGHT
 from screens.widgets.log import Log
-from screens.widgets.rows import Rows
+from screens.widgets.paint import text_of
+from screens.widgets.rows import Row, Rows
 from tests.screens import scenes
 from tests.screens.conftest import LARGE, SMALL, Opener
 from tests.screens.fake_session import FakeSession
@@ -276,3 +280,32 @@ async def test_what_was_never_done_is_not_undone(desk: Opener) -> None:
         await at.pilot.pause()
         assert at.app.screen is at.app.overview
         assert at.session.calls == calls
+
+
+async def test_a_list_that_comes_back_into_sight_is_not_an_old_one() -> None:
+    """No plan of another step may stand there, however short a time, when `a` applies the present one."""
+    said = ["the plan of one step"]
+    rows = Rows(lambda width: (Row("", (((said[0], ""),),)),))
+    app = _Alone(rows)
+    async with app.run_test(size=SMALL) as pilot:
+        assert "one step" in text_of(rows.rows[0].lines)
+        app.box.display = False
+        await pilot.pause()
+        said[0] = "the plan of the next"
+        rows.paint()
+        app.box.display = True
+        await pilot.pause()
+        assert "the next" in text_of(rows.rows[0].lines)
+
+
+class _Alone(App[None]):
+    """One list in a box that can be hidden."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self.register_theme(NIGHT)
+        self.theme = NIGHT.name
+        self.box = Vertical(rows)
+
+    def compose(self) -> ComposeResult:
+        yield self.box

@@ -14,8 +14,10 @@ from screens.widgets.matrix import Matrix
 from screens.widgets.rows import Rows
 from tests.screens import scenes
 from tests.screens.conftest import LARGE, SMALL, Opener
+from tests.screens.fake_session import NOW
 from wizard.engine.check import CheckState
 from wizard.engine.events import StepChanged, StepState
+from wizard.engine.plan import Failed, Plan, Skip, Wait
 from wizard.errors import WizardError
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -32,6 +34,17 @@ async def test_the_plan_page_shows_changes_and_costs(desk: Opener, size: tuple[i
         await at.press("enter")
         assert isinstance(at.app.screen, Overview)
         assert at.app.overview.step == "provision.backend.server"
+
+
+async def test_what_is_left_out_or_refused_is_not_called_known_later(desk: Opener) -> None:
+    session = scenes.approving()
+    session.planned("apps.web.deploy", Plan(hold=Failed("the panel is not there yet")))
+    session.planned("settle.backups", Plan(hold=Skip("the repository answers the old names already")))
+    session.planned("prepare.decide", Plan(hold=Failed("a choice is open")))
+    session.planned("firewall.backend.host", Plan(hold=Wait(NOW + 60, "the packages are fetched")))
+    async with desk(session) as at:
+        await at.press("l")
+        assert "2 changes in 5 unfinished steps, 1 known later, 1 left out, 1 refused" in at.words
 
 
 @BOTH

@@ -6,6 +6,7 @@ from screens.confirm import TypeName
 from screens.modal import Scroll
 from screens.overview import Overview
 from screens.question import AskQuestion
+from screens.text import with_roles, wrap
 from tests.screens import scenes
 from tests.screens.conftest import Opener
 from wizard.engine.plan import Change, Kind, Plan, Question
@@ -127,3 +128,30 @@ async def test_what_one_name_allows_is_listed_whole_and_typed_once(desk: Opener)
         assert "Delete domain www.openmates.org" in at.words
         await at.press(*"openmates-web", "enter")
         assert session.calls[-1] == ("approve", "decommission.delete", "yes")
+
+
+async def test_the_number_of_an_answer_is_no_key_of_the_page_beneath(desk: Opener) -> None:
+    async with desk(scenes.asking()) as at:
+        await at.press("1")
+        assert at.session.calls == [("answer", "prepare.decide.lost", "accept")]
+        assert at.app.overview.pane == "output"
+
+
+def test_a_diff_is_told_by_colour_and_nothing_else_is() -> None:
+    lines = [
+        "- a remark",
+        "--- a.yml (now)",
+        "+++ a.yml",
+        "@@ -1,2 +1,2 @@",
+        " name: x",
+        "-old",
+        "+new",
+        "",
+        "+ 1",
+    ]
+    roles = [role for _, role in with_roles(lines, "dim")]
+    assert roles == ["dim", "dim", "dim", "dim", "dim", "bad", "ok", "dim", "dim"]
+
+
+def test_what_is_too_long_keeps_its_indent_in_every_line() -> None:
+    assert wrap("    image: a b c", 12) == ["    image: a", "    b c"]
