@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from asyncssh import SSHClientConnection
+from asyncssh import ConnectionLost, SSHClientConnection
 
 from tests.phases.cutover_stage import EDGE, NEW_API, OLD, SIXES, CutoverWorld, cutover_world
 from tests.phases.test_cutover import go_through
 from tests.rehearsal.small_stage import example
+from wizard.checks.http import HttpClient, HttpProblem
+from wizard.clients.ssh import LoginError
 from wizard.config import Config
 from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.dns.view import CertificateRow, HttpRow, WatchView
 from wizard.dns.watch_target import targets_of
 from wizard.engine.check import CheckState
-from wizard.errors import WizardError
+from wizard.errors import UnreachableError, WizardError
 from wizard.net import LiveNet
 from wizard.phases.cutover.changes import Hands, Six, intended
 from wizard.phases.cutover.flip import FlipStep
 from wizard.phases.cutover.go_list import FRESH
-from wizard.phases.cutover.ipv6 import proofs
+from wizard.phases.cutover.ipv6 import Through, proofs
 from wizard.phases.cutover.records import FlipRecord, ZoneRecord
 from wizard.phases.cutover.watch_probes import probes
 from wizard.phases.prepare.dns_zone import IN_THE_FLIP
@@ -130,6 +132,26 @@ async def test_a_proof_from_another_host_leaves_no_door_open_here(
         for port in doors:
             with pytest.raises(ConnectionRefusedError):
                 await LiveNet().connect("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("lost", [
+    UnreachableError("frontend does not answer SSH"),
+    LoginError("frontend does not let root in"),
+    ConnectionLost("cut off"),
+])  # fmt: skip
+async def test_a_host_that_is_lost_on_the_way_ends_a_look_and_not_the_watch(lost: Exception) -> None:
+    """Given a seat at another host, its loss is what a socket's would be: the page does not answer."""
+
+    class Lost:
+        name = "frontend"
+
+        async def connect(self) -> Any:
+            raise lost
+
+    http = HttpClient(Through(cast(Any, Lost())))
+    with pytest.raises(HttpProblem):
+        await http.get(f"https://{API}/", SIXES["backend"])
+    await http.aclose()
 
 
 async def test_where_nobody_has_ipv6_the_old_record_goes_and_the_plan_says_why(

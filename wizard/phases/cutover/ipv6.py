@@ -55,11 +55,16 @@ class Through:
     _doors: dict[tuple[SSHClientConnection, str, int], SSHListener] = field(default_factory=dict)
 
     async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
-        """Like a socket's; a refusal over there is an end of the stream here."""
-        connection = await self.host.connect()
-        door = (connection, address, port)
-        if door not in self._doors:
-            self._doors[door] = await connection.forward_local_port("127.0.0.1", 0, address, port)
+        """Like a socket's: SSH that is gone is an OSError, a refusal over there an end of the stream here."""
+        import asyncssh
+
+        try:
+            connection = await self.host.connect()
+            door = (connection, address, port)
+            if door not in self._doors:
+                self._doors[door] = await connection.forward_local_port("127.0.0.1", 0, address, port)
+        except (WizardError, asyncssh.Error) as error:
+            raise ConnectionError(f"no way through {self.host.name}: {error}") from error
         return await LiveNet().connect("127.0.0.1", self._doors[door].get_port(), timeout=timeout)
 
     def close(self) -> None:
