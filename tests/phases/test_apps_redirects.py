@@ -10,10 +10,13 @@ import pytest
 from tests.phases.apps_stage import Scene, example, scene
 from wizard.config import Config, VercelProject
 from wizard.engine.plan import Ask
+from wizard.engine.step import Context
+from wizard.errors import UnreachableError
 from wizard.phases.apps.parity import RoutesStep
 from wizard.phases.apps.redirects import RedirectsStep
 from wizard.phases.apps.trial import put_on, take_off
 from wizard.phases.prepare.vercel_records import VercelRecord
+from wizard.phases.settle.zero_downtime import ZeroDowntimeStep
 from wizard.records import TrialRecord
 from wizard.vercel import json as vercel_json
 from wizard.vercel.caddy import traefik
@@ -146,6 +149,28 @@ async def test_the_temporary_name_leaves_the_rules_when_it_is_over(tmp_path: Pat
         await put_on(ctx, app, made.host)
         assert ".sslip.io" in files[file_path("web")].content.decode()
         assert (await step.verify(found.bench.context(step.id)))[0].ok
+
+
+async def test_a_temporary_name_whose_end_was_cut_off_stays_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(ctx: Context, server: str) -> None:
+        raise UnreachableError(server, "no answer by SSH", "Run again.")
+
+    config = with_project("web")
+    async with scene(tmp_path, config, servers=["frontend"], until="apps.web.healthy") as found:
+        recorded(found, "web")
+        assert (await found.drive("apps.web.redirects")).done
+        step = ZeroDowntimeStep(config, config.app("web"))
+        app, ctx = config.app("web"), found.bench.context(step.id)
+        with monkeypatch.context() as patched, pytest.raises(UnreachableError):
+            patched.setattr("wizard.phases.apps.redirects.new_host", silent)
+            await take_off(ctx, app, "trial_over")
+        planned = step.plan(await step.observe(ctx))
+        assert planned.changes[0].key == "trial"
+        await step.apply(planned.changes[0], ctx)
+        assert ".sslip.io" not in found.host("frontend").state.files[file_path("web")].content.decode()
+        assert "trial" not in [change.key for change in step.plan(await step.observe(ctx)).changes]
 
 
 @pytest.mark.parametrize(

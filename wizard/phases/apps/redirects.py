@@ -7,7 +7,7 @@ proxy watches. It is our own file: the panel writes others and reads none, so no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wizard.config import AppKind, Config
@@ -84,14 +84,15 @@ async def _address(ctx: Context, app: App) -> str:
     return f"http://{others[0] if others and usual not in names else usual}:{app.port}"
 
 
-async def follow_trial(ctx: Context, app: App) -> None:
-    """Write the file anew when the temporary name came or went. Nothing happens where none is ours."""
+async def lead_trial(ctx: Context, app: App, host: str) -> None:
+    """Write our file anew, with the temporary name `host` or with none. Nothing happens without a file."""
     made = ctx.saved.load("rules", RulesRecord, step=f"apps.{app.name}.redirects")
     if made is None:
         return
-    host = await new_host(ctx, app.server)
-    if await host.read(file_path(app.name)):
-        await host.upload(file_path(app.name), file_text(rules_of(ctx, app), await served(ctx, app)), 0o644)
+    machine = await new_host(ctx, app.server)
+    if await machine.read(file_path(app.name)):
+        wished = replace(await served(ctx, app), plain=(host,) if host else ())
+        await machine.upload(file_path(app.name), file_text(rules_of(ctx, app), wished), 0o644)
 
 
 class RedirectsStep(Step[Facts]):

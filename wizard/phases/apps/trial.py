@@ -12,7 +12,7 @@ from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
 from wizard.phases.apps.panel import app_record
-from wizard.phases.apps.redirects import follow_trial
+from wizard.phases.apps.redirects import lead_trial
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_panel import DomainView, calls
 from wizard.phases.hosts import server_record
@@ -41,21 +41,19 @@ def trial_over(ctx: Context, app: App) -> TrialOver | None:
 async def take_off(ctx: Context, app: App, record: str) -> None:
     """Take the name that we made off the panel, once it is noted as `record` of the step."""
     made = ctx.saved.load("trial", TrialRecord, step=f"apps.{app.name}.trial")
-    if made is None:
-        return
-    if all(view.host != made.host for view in await panels.domains_of(ctx, app)):
-        # Cut off after the name went: the rules may still serve it.
-        await follow_trial(ctx, app)
+    if made is None or all(view.host != made.host for view in await panels.domains_of(ctx, app)):
         return
     ctx.saved.save(record, TrialOver(made.host, ctx.now()))
+    # The panel last: as long as it lists the name, whoever was cut off here begins again.
+    await lead_trial(ctx, app, "")
     await panels.unserve(ctx, app, made.host)
-    await follow_trial(ctx, app)
 
 
 async def put_on(ctx: Context, app: App, host: str) -> None:
     """Lead the name to the app, over HTTP only. Nothing happens when the panel has it."""
     if any(view.host == host for view in await panels.domains_of(ctx, app)):
         return
+    await lead_trial(ctx, app, host)
     identity = app_record(ctx, app).id
     owner = {"applicationId": identity, "domainType": "application"}
     if app.kind is AppKind.COMPOSE:
@@ -63,7 +61,6 @@ async def put_on(ctx: Context, app: App, host: str) -> None:
     client = await calls(ctx, app.server)
     wish = {"host": host, "path": "/", "port": app.port, "https": False, "certificateType": "none"}
     await client.post("domain.create", {**wish, **owner})
-    await follow_trial(ctx, app)
 
 
 class TrialStep(Step[tuple[DomainView, ...]]):
