@@ -156,7 +156,7 @@ async def _seen(
 
 
 async def _firewalls(world: World, config: Config) -> tuple[tuple[Server, Firewall], ...]:
-    found = await world.hetzner.firewalls(naming.selector(config))
+    found = await world.hetzner.firewalls(naming.selector(config)) if config.buys else ()
     wanted = {naming.firewall_name(config, server.name): server for server in config.servers}
     mine = tuple((wanted[firewall.name], firewall) for firewall in found if firewall.name in wanted)
     if not mine and not any(server.outside for server in config.servers):

@@ -61,8 +61,8 @@ class Server:
     `optional`: no app runs there, and the move goes on without it if it can't be had.
 
     `address` (and `address6`) take a machine outside Hetzner Cloud, reached as root over SSH: `host_key` is
-    its SHA256 fingerprint (empty: known_hosts, else the operator is asked), `identity`, `ssh_config` and
-    `jump` say how its owner logs in.
+    its SHA256 fingerprint (empty: known_hosts, else the operator is asked), `port`, `identity`, `ssh_config`
+    and `jump` say how its owner logs in.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Server:
     optional: bool = False
     address: str = ""
     address6: str = ""
+    port: int = 22
     host_key: str = ""
     identity: str = ""
     ssh_config: str = ""
@@ -263,6 +264,16 @@ class Config:
 
     def apps_on(self, server: str) -> tuple[App, ...]:
         return tuple(app for app in self.apps if app.server == server)
+
+    @property
+    def buys(self) -> bool:
+        """Whether any server is one of Hetzner Cloud, made there or taken over."""
+        return any(not server.outside for server in self.servers)
+
+    @property
+    def asks_hetzner(self) -> bool:
+        """Whether anything at all is at Hetzner: a server or the zone. Without, no token of it is needed."""
+        return self.buys or self.dns.provider is DnsProviderName.HETZNER
 
     @property
     def names(self) -> tuple[str, ...]:

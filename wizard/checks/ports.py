@@ -27,8 +27,9 @@ class PortRule:
     control: bool = False
 
 
+SSH = 22
+_ELSEWHERE = PortRule(SSH, "SSH's usual port", Expected.CLOSED, Expected.CLOSED)
 RULES: tuple[PortRule, ...] = (
-    PortRule(22, "SSH", Expected.OPEN, Expected.EITHER),
     PortRule(80, "HTTP", Expected.OPEN, Expected.OPEN),
     PortRule(443, "HTTPS", Expected.OPEN, Expected.OPEN, control=True),
     PortRule(3000, "panel", Expected.OPEN, Expected.CLOSED),
@@ -102,8 +103,14 @@ class PortMatrix:
     rows: tuple[Row, ...]
 
 
-def ports() -> tuple[int, ...]:
-    return tuple(rule.port for rule in RULES)
+def rules(ssh: int = SSH) -> tuple[PortRule, ...]:
+    """What is asked of a host whose SSH listens on `ssh`; its usual port is closed then."""
+    own = PortRule(ssh, "SSH", Expected.OPEN, Expected.EITHER)
+    return (own, *((_ELSEWHERE,) if ssh != SSH else ()), *RULES)
+
+
+def ports(ssh: int = SSH) -> tuple[int, ...]:
+    return tuple(rule.port for rule in rules(ssh))
 
 
 def expected(rule: PortRule, standing: Standing, *, panel_closed: bool = False) -> Expected:
@@ -115,7 +122,7 @@ def expected(rule: PortRule, standing: Standing, *, panel_closed: bool = False) 
     return rule.admin if standing is Standing.ADMIN else rule.world
 
 
-def judge(view: View, seen: dict[int, Reach], *, panel_closed: bool = False) -> Row:
+def judge(view: View, seen: dict[int, Reach], *, ssh: int = SSH, panel_closed: bool = False) -> Row:
     """Pure. A port that was not asked counts as filtered."""
     cells = tuple(
         Cell(
@@ -125,7 +132,7 @@ def judge(view: View, seen: dict[int, Reach], *, panel_closed: bool = False) -> 
             seen.get(rule.port, Reach.FILTERED),
             rule.control,
         )
-        for rule in RULES
+        for rule in rules(ssh)
     )
     return Row(view, cells)
 

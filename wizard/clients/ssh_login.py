@@ -132,11 +132,17 @@ async def shown_key(target: Target, net: Net, timeout: float = CONNECT_TIMEOUT) 
 
 
 def known_keys(known_hosts: str, address: str, port: int) -> tuple[str, ...]:
-    """The public keys that a known_hosts file has for an address; empty if there is none, or no file."""
+    """The public keys that a known_hosts file has for an address; empty if there is none, or no file.
+
+    A line of port 22 says nothing about another port: behind one address stands a machine for each, maybe.
+    """
     path = Path(known_hosts).expanduser()
     if not known_hosts or not path.exists():
         return ()
-    found = asyncssh.read_known_hosts(str(path)).match(address, address, port)
+    lines = asyncssh.read_known_hosts(str(path))
+    found = (
+        lines.match(address, address, port) if port == 22 else lines.match(f"[{address}]:{port}", "", None)
+    )
     return tuple(dict.fromkeys(key.export_public_key().decode().strip() for key in found[0]))
 
 

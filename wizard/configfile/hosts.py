@@ -11,6 +11,9 @@ from wizard.configfile.values import LOCATION_ZONES
 _SWARM_DEFAULT = ipaddress.ip_network("10.0.0.0/8")
 _DOCKER_BRIDGE = ipaddress.ip_network("172.17.0.0/16")
 
+_TAKEN = frozenset((80, 443, 2375, 2376, 2377, 3000, 5432, 6379, 7946, 8080))
+"""What the proxy, the panel, Docker and databases listen on, or what stays closed on every host."""
+
 
 def networks_do_not_clash(config: Config, notes: Notes) -> None:
     pool = _network(config.network.swarm_pool)
@@ -83,11 +86,21 @@ def a_machine_of_ones_own_is_told_as_one(config: Config, notes: Notes) -> None:
     for index, server in enumerate(config.servers):
         path = ("servers", index)
         bought = ("adopt", "types", "locations", "backups", "close_panel_port")
-        reached = ("address6", "host_key", "identity", "ssh_config", "jump")
+        reached = ("address6", "port", "host_key", "identity", "ssh_config", "jump")
         for key in bought if server.outside else reached:
             if getattr(server, key) and notes.given((*path, key)):
                 why = "has an address of its own" if server.outside else "is made in Hetzner Cloud"
                 notes.say((*path, key), f"means nothing for {server.name}, which {why}", "Take it out.")
+
+
+def ssh_is_on_a_port_of_its_own(config: Config, notes: Notes) -> None:
+    for index, server in enumerate(config.servers):
+        if server.port in _TAKEN:
+            notes.say(
+                ("servers", index, "port"),
+                f"is {server.port}, which {server.name} needs for something else",
+                "Let its sshd listen on another port, e.g. 22 or 2222.",
+            )
 
 
 def what_apps_need_is_not_optional(config: Config, notes: Notes) -> None:
@@ -107,6 +120,7 @@ COMBINATIONS = (
     the_panels_port_stays_reachable,
     every_host_has_a_purpose,
     a_machine_of_ones_own_is_told_as_one,
+    ssh_is_on_a_port_of_its_own,
     what_apps_need_is_not_optional,
 )
 

@@ -265,6 +265,7 @@ FIELDS: dict[tuple[type, str], tuple[Rule, ...]] = {
     (Server, "panel_domain"): (domain,),
     (Server, "address"): (ipv4_address,),
     (Server, "address6"): (ipv6_address,),
+    (Server, "port"): (_PORT,),
     (Server, "host_key"): (_FINGERPRINT,),
     (Server, "jump"): (jump,),
     (Network, "range"): (private_range,),

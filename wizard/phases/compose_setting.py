@@ -82,5 +82,7 @@ async def memory_of(ctx: Context, server: str) -> int:
 async def memory_wished(ctx: Context, server: str) -> int:
     """What the dearest of the wished types would have, in MB; 0 for a server that is taken over."""
     wish = ctx.config.server(server)
+    if not wish.types:
+        return 0
     known = {one.name: one for one in await ctx.world.hetzner.server_types()}
     return next((int(known[name].memory * 1024) for name in wish.types if name in known), 0)

@@ -114,10 +114,11 @@ def assumptions(config: Config, progress: Progress) -> tuple[str, ...]:
         known = bool(config.decommission.old_host_monthly)
         source = "old_host_monthly of the configuration" if known else "not known, so not counted"
         told.append(f"The old host: {source}; it is paid until you delete it.")
-    told.append(
-        "New hosts: Hetzner's own prices when they were asked, with tax, for full months; "
-        "traffic above what is included and stored backups in a bucket are not counted."
-    )
+    if config.buys:
+        told.append(
+            "New hosts: Hetzner's own prices when they were asked, with tax, for full months; "
+            "traffic above what is included and stored backups in a bucket are not counted."
+        )
     if owned := [server.name for server in config.servers if server.outside]:
         told.append(f"{', '.join(owned)}: outside Hetzner Cloud, so what it costs is not known, nor counted.")
     return (*told, "Currencies are not converted, and the time that you spend is counted nowhere.")

@@ -176,6 +176,7 @@ async def owned_target(ctx: Context, server: Server, host_key: str, address: str
     target = Target(
         name=server.name,
         address=address or server.address,
+        port=server.port,
         host_key=host_key,
         fingerprint="" if host_key else server.host_key,
         known_hosts=ctx.world.endpoints.known_hosts,

@@ -86,12 +86,21 @@ def items() -> tuple[Item, ...]:
 
 def expand(item: Item, config: Config) -> tuple[Proof, ...]:
     """The item's proofs with the names of `config`; empty if it has nothing of the kind."""
-    words = names(config)
+    words, without = names(config), _without(config)
     proofs: dict[Proof, None] = {}
     for proof in item.proofs:
         for step, checks in _filled((proof.step, proof.checks), words):
-            proofs[Proof(step, checks)] = None
+            if step not in without:
+                proofs[Proof(step, checks)] = None
     return tuple(proofs)
+
+
+def _without(config: Config) -> set[str]:
+    """Steps that only a server has that is bought, or that stands in Hetzner Cloud."""
+    owned = [server.name for server in config.servers if server.outside]
+    taken = [server.name for server in config.servers if server.adopt or server.outside]
+    gone = {f"provision.{name}.address" for name in taken} | {f"firewall.{name}.cloud" for name in owned}
+    return gone if config.buys else gone | {"provision.network", "provision.firewall"}
 
 
 def judge(config: Config, checks: Mapping[str, Sequence[Check]]) -> tuple[Verdict, ...]:

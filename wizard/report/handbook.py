@@ -11,7 +11,7 @@ from wizard.config import App, AppKind, CachePolicy, Config
 from wizard.phases.apps.environment import EnvironmentRecord
 from wizard.phases.apps.redirects import RulesRecord
 from wizard.records import AppRecord, PanelRecord, ServerRecord
-from wizard.report.runbook import Procedure, Recorded, runbook
+from wizard.report.runbook import Procedure, Recorded, runbook, way_in
 from wizard.report.templating import fill
 
 
@@ -55,6 +55,7 @@ class Handbook:
     ttl: int
     zone: str
     provider: str
+    open_ports: str
     backups: str
     told: str
     procedures: tuple[Procedure, ...]
@@ -80,10 +81,16 @@ def handbook(config: Config, recorded: Recorded) -> Handbook:
         ttl=config.dns.ttl,
         zone=config.dns.zone,
         provider=config.dns.provider.value,
+        open_ports=_listed(*sorted({server.port for server in config.servers}), 80, 443),
         backups=backups if settle.backup_bucket else "",
         told=", ".join([*ways, *([settle.mail] if settle.mail else [])]),
         procedures=runbook(config, recorded),
     )
+
+
+def _listed(*ports: int) -> str:
+    *first, last = map(str, ports)
+    return f"{', '.join(first)} and {last}"
 
 
 def _place(config: Config, name: str, recorded: Recorded) -> Place | None:
@@ -92,7 +99,7 @@ def _place(config: Config, name: str, recorded: Recorded) -> Place | None:
     if made is None:
         return None
     panel = recorded(f"provision.{name}.account", "panel", PanelRecord)
-    tunnel = f"ssh -N -L 3000:127.0.0.1:3000 root@{made.ipv4 or made.ipv6}, then http://127.0.0.1:3000"
+    tunnel = f"ssh -N -L 3000:127.0.0.1:3000 {way_in(name, recorded)}, then http://127.0.0.1:3000"
     return Place(
         name=name,
         role=server.role,

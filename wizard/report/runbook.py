@@ -43,27 +43,29 @@ def runbook(config: Config, recorded: Recorded) -> tuple[Procedure, ...]:
 def _procedures(config: Config, recorded: Recorded) -> Iterator[Procedure]:
     for app in config.apps:
         record = recorded(f"apps.{app.name}.create", "app", AppRecord)
-        login = _login(app.server, recorded)
+        login = way_in(app.server, recorded)
         if record is not None and login:
             server = config.server(app.server)
             yield _panel_rollback(app, login, server.panel_domain if server.unpublish_panel_port else "")
             yield _emergency(app, record, login)
     for database in config.databases:
-        login = _login(config.app(database.app).server, recorded)
+        login = way_in(config.app(database.app).server, recorded)
         if login:
             yield _database(database, config, login)
     if recorded("cutover.flip", "flip", FlipRecord) is not None:
         yield _names_back(config)
-    if any(_login(server.name, recorded) for server in config.servers):
-        yield _let_in()
+    if any(way_in(server.name, recorded) for server in config.servers):
+        yield _let_in(config)
 
 
-def _login(server: str, recorded: Recorded) -> str:
+def way_in(server: str, recorded: Recorded) -> str:
     """`user@address` of a new host, with its port if it is unusual; "" if there is no such host yet."""
     record = recorded(f"provision.{server}.server", "server", ServerRecord)
     if record is None:
         return ""
-    key = recorded(f"provision.{server}.login", "host_key", HostKeyRecord)
+    steps = (f"provision.{server}.login", f"provision.{server}.server")
+    keys = (recorded(step, "host_key", HostKeyRecord) for step in steps)
+    key = next((one for one in keys if one is not None), None)
     port = f"-p {key.port} " if key is not None and key.port != 22 else ""
     return f"{port}{key.user if key else 'root'}@{record.ipv4 or record.ipv6}"
 
@@ -185,14 +187,22 @@ def _awake(config: Config) -> tuple[Action, ...]:
     )
 
 
-def _let_in() -> Procedure:
+def _let_in(config: Config) -> Procedure:
+    if not config.buys:
+        way = "Let this address in, over SSH, which is open to every address."
+    elif any(server.outside for server in config.servers):
+        way = "Let this address in: at Hetzner through the API alone, on your own machines over SSH."
+    else:
+        way = "Let this address in, through the API alone."
     return Procedure(
         "Locked out",
         "Your address changed, and the firewall keeps you out.",
         (
-            Action("Let this address in, through the API alone.", "dokploy-wizard allow-me"),
+            Action(way, "dokploy-wizard allow-me"),
             Action(
                 "If that is impossible too: the server's console in the Hetzner web interface always works."
+                if config.buys
+                else "If that is impossible too: the machine's console at its provider."
             ),
         ),
     )

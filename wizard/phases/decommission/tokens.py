@@ -29,15 +29,12 @@ class Token:
 
 def tokens(config: Config) -> tuple[Token, ...]:
     """What to revoke at the end, and where."""
-    found = [
-        Token(
-            "HCLOUD_TOKEN",
-            "Hetzner Cloud, read and write",
-            "https://console.hetzner.cloud, the project's Security, API tokens",
-            "make, change and delete every server, volume, firewall and zone of the project",
-            ("prepare.credentials", "provision", "firewall", "settle.protection"),
-        )
-    ]
+    found = []
+    if config.asks_hetzner:
+        at = "https://console.hetzner.cloud, the project's Security, API tokens"
+        may = "make, change and delete every server, volume, firewall and zone of the project"
+        users = ("prepare.credentials", "provision", "firewall", "settle.protection")
+        found.append(Token("HCLOUD_TOKEN", "Hetzner Cloud, read and write", at, may, users))
     if config.vercel or config.dns.provider is DnsProviderName.VERCEL:
         may = "change and delete projects, domains and zones, and read variables that are not sensitive"
         at = "https://vercel.com/account/settings/tokens"

@@ -111,8 +111,8 @@ class HostFirewall(Step[HostFirewallFacts]):
                     f"ufw and nft on {facts.server}",
                     before=f"ufw {'active' if facts.ufw_active else 'inactive'}, "
                     f"table inet wizfw {'there' if facts.nft_there else 'absent'}",
-                    after=f"22, 80, 443 open; 3000 only from {admins}; everything else closed, also what "
-                    "Docker publishes, IPv4 and IPv6",
+                    after=f"{facts.wanted.ssh_port}, 80, 443 open; 3000 only from {admins}; everything else "
+                    "closed, also what Docker publishes, IPv4 and IPv6",
                     why=f"rolled back by itself after {SECONDS_TO_CONFIRM} s unless a new login succeeds",
                     way_back="undo puts the earlier rules back",
                     payload=facts.wanted,

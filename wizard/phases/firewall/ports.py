@@ -101,7 +101,7 @@ async def _from_operator(ctx: Context, server: Server, view: View) -> list[Row]:
     async with asyncio.TaskGroup() as group:
         tasks = {
             port: group.create_task(probe(ctx.world.net, view.address, port, timeout=timeout))
-            for port in ports.ports()
+            for port in ports.ports(server.port)
         }
     return [_row(view, {port: task.result() for port, task in tasks.items()}, server)]
 
@@ -109,7 +109,7 @@ async def _from_operator(ctx: Context, server: Server, view: View) -> list[Row]:
 async def _from_host(ctx: Context, server: Server, vantage: str, views: Sequence[View]) -> list[Row]:
     from wizard.clients import commands
 
-    targets = tuple((view.address, port) for view in views for port in ports.ports())
+    targets = tuple((view.address, port) for view in views for port in ports.ports(server.port))
     try:
         host = await (old_host(ctx) if vantage == OLD else new_host(ctx, vantage))
         said = await host.run(commands.probe(_SECONDS, targets))
@@ -119,13 +119,13 @@ async def _from_host(ctx: Context, server: Server, vantage: str, views: Sequence
     seen = ports.read_probe(said.stdout)
     rows = []
     for view in views:
-        found = {port: seen[key] for port in ports.ports() if (key := (view.address, port)) in seen}
+        found = {port: reach for (address, port), reach in seen.items() if address == view.address}
         rows.append(_row(view, found, server))
     return rows
 
 
 def _row(view: View, seen: dict[int, Reach], server: Server) -> Row:
-    return ports.judge(view, seen, panel_closed=server.panel_for_nobody)
+    return ports.judge(view, seen, ssh=server.port, panel_closed=server.panel_for_nobody)
 
 
 def _checks(matrix: PortMatrix, row: Row) -> list[Check]:

@@ -109,7 +109,9 @@ def _said(error: WizardError) -> str:
 
 def questions(config: Config) -> tuple[Question, ...]:
     """What this configuration needs: Hetzner, Vercel, the git hosts, the DNS zone, the old host."""
-    asked = [Question("hetzner", "the Hetzner token may read and write", "Hetzner API", _hetzner)]
+    asked = []
+    if config.asks_hetzner:
+        asked.append(Question("hetzner", "the Hetzner token may read and write", "Hetzner API", _hetzner))
     asked += [_vercel(project) for project in config.vercel]
     asked += [_repository(*found) for found in repositories(config)]
     if config.dns.provider is not DnsProviderName.MANUAL:

@@ -59,7 +59,8 @@ class OwnedMachine(Step[OwnedFacts]):
         server = self.server
         record = ctx.saved.load("server", ServerRecord)
         pinned = ctx.saved.load("host_key", HostKeyRecord)
-        if record is not None and pinned is not None and self._as_configured(record):
+        here = pinned is not None and pinned.port == server.port
+        if record is not None and here and self._as_configured(record):
             return OwnedFacts(record)
         target = await owned_target(ctx, server, "")
         if target.identity and not target.passphrase and is_locked(target.identity):
@@ -78,7 +79,7 @@ class OwnedMachine(Step[OwnedFacts]):
 
         server, known_hosts = self.server, ctx.world.endpoints.known_hosts
         answer = ctx.answers.get(self.question_id, "")
-        known = [key.split()[:2] for key in known_keys(known_hosts, server.address, 22)]
+        known = [key.split()[:2] for key in known_keys(known_hosts, server.address, server.port)]
         alike = [key for key in known if key[0] == line.split()[0]]
         here = OwnedFacts(None, shown, " ".join(line.split()[:2]))
         if server.host_key:
@@ -115,7 +116,7 @@ class OwnedMachine(Step[OwnedFacts]):
         take = Change(
             Kind.UPDATE,
             "take_over",
-            f"{name} at {self.server.address}",
+            f"{name} at {self.server.address}{self._port}",
             before=f"yours, {OUTSIDE}",
             after=f"used as it is; host key {facts.shown}, vouched for by {facts.vouched}",
             why="everything is installed on it; nothing is bought",
@@ -134,11 +135,15 @@ class OwnedMachine(Step[OwnedFacts]):
     def _fingerprint(self, facts: OwnedFacts) -> Question:
         return Question(
             self.question_id,
-            f"{self.server.name} ({self.server.address}) shows the host key {facts.shown}. Compare it with "
-            "what `ssh-keygen -lf` says of it on its console, then type it.",
+            f"{self.server.name} ({self.server.address}{self._port}) shows the host key {facts.shown}. "
+            "Compare it with what `ssh-keygen -lf` says of it on its console, then type it.",
             typed=facts.shown,
             why="neither the configuration nor known_hosts knows this machine",
         )
+
+    @property
+    def _port(self) -> str:
+        return f" port {self.server.port}" if self.server.port != 22 else ""
 
     def _passphrase(self) -> Question:
         return Question(
@@ -160,7 +165,7 @@ class OwnedMachine(Step[OwnedFacts]):
             await client.connect()
         finally:
             await client.aclose()
-        ctx.saved.save("host_key", HostKeyRecord(public_key))
+        ctx.saved.save("host_key", HostKeyRecord(public_key, server.port))
         ctx.saved.save(
             "server",
             ServerRecord(

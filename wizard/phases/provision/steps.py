@@ -10,6 +10,7 @@ from wizard.phases.hosts import standing_on
 from wizard.phases.provision.account import Account
 from wizard.phases.provision.address import AddressStep
 from wizard.phases.provision.login import Login
+from wizard.phases.provision.login_key import LoginKey
 from wizard.phases.provision.owned import OwnedMachine
 from wizard.phases.provision.panel import Panel
 from wizard.phases.provision.server import ServerStep
@@ -22,7 +23,8 @@ def steps(config: Config) -> tuple[Step[Any], ...]:
     All machines exist before anything is installed on one: a limit or a lack of capacity shows first.
     """
     machines = tuple(f"provision.{server.name}.server" for server in config.servers)
-    found: list[Step[Any]] = [SshKeyStep(config), NetworkStep(config), FirewallStep(config)]
+    bought = (SshKeyStep(config), NetworkStep(config), FirewallStep(config))
+    found: list[Step[Any]] = [*bought] if config.buys else [LoginKey()]
     for server in config.servers:
         addresses = () if server.adopt or server.outside else (AddressStep(config, server),)
         machine = OwnedMachine(server) if server.outside else ServerStep(config, server)

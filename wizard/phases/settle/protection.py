@@ -53,6 +53,8 @@ class Protection(Step[tuple[Guarded, ...]]):
         )
 
     async def observe(self, ctx: Context) -> tuple[Guarded, ...]:
+        if not self.servers:
+            return ()
         hetzner = ctx.world.hetzner
         ips, firewalls = await hetzner.primary_ips(), await hetzner.firewalls()
         found: list[Guarded] = []
@@ -125,9 +127,8 @@ class Protection(Step[tuple[Guarded, ...]]):
         checks = [self._check(name, by_server.get(name), now) for name in present]
         if checks:
             return checks
-        return (
-            check("none", "no protection is wished", True, seen="protect = false", vantage="config", at=now),
-        )
+        seen = "protect = false" if self.config.buys else "no server is at Hetzner"
+        return (check("none", "no protection is wished", True, seen=seen, vantage="config", at=now),)
 
     def _check(self, name: str, one: Guarded | None, at: float) -> Check:
         wish = self.config.server(name)

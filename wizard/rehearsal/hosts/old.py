@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from wizard.config import App, AppKind, Config, Database, OldHost
+from wizard.net import spot
 from wizard.rehearsal.hosts.postgres import DATA
 from wizard.rehearsal.hosts.state import (
     Container,
@@ -39,6 +40,7 @@ def furnish(stage: Stage, hosts: HostsState) -> None:
     assert old is not None
     _give_a_login(hosts)
     state = _machine(stage, OLD_HOST, old.address, hosts.old_login_public, 16384)
+    state.ssh_port = old.port
     hosts.hosts[OLD_HOST] = state
     _stack(config, old, state, stage.random)
     _jump_host(stage, hosts, old.jump)
@@ -51,7 +53,7 @@ def own_machines(stage: Stage, hosts: HostsState) -> None:
             if not hosts.old_login_key:
                 _give_a_login(hosts)
             state = _machine(stage, server.name, server.address, hosts.old_login_public, 65536)
-            state.ipv6 = server.address6
+            state.ipv6, state.ssh_port = server.address6, server.port
             hosts.hosts[server.name] = state
             _jump_host(stage, hosts, server.jump)
 
@@ -64,17 +66,19 @@ def _give_a_login(hosts: HostsState) -> None:
 
 def _jump_host(stage: Stage, hosts: HostsState, jump: str) -> None:
     if jump and JUMP_HOST not in hosts.hosts:
-        address = jump.rpartition("@")[2].partition(":")[0]
-        hosts.hosts[JUMP_HOST] = _machine(stage, JUMP_HOST, address, hosts.old_login_public, 1024)
+        _, address, port = spot(jump)
+        state = _machine(stage, JUMP_HOST, address, hosts.old_login_public, 1024)
+        state.ssh_port = port
+        hosts.hosts[JUMP_HOST] = state
 
 
-def known_hosts_lines(old: OldHost | None, hosts: HostsState) -> str:
+def known_hosts_lines(hosts: HostsState) -> str:
     """Of the old host and the jump host. A machine of one's own is in no file before its first login."""
     lines = []
     for state in hosts.hosts.values():
         if state.name in (OLD_HOST, JUMP_HOST):
             public = asyncssh.import_private_key(state.host_key).export_public_key().decode().strip()
-            port = old.port if old is not None and state.name == OLD_HOST else 22
+            port = state.ssh_port
             name = state.ipv4 if port == 22 else f"[{state.ipv4}]:{port},{state.ipv4}"
             lines.append(f"{name} {public}\n")
     return "".join(lines)

@@ -122,7 +122,7 @@ async def printenv(call: Call) -> int:
     if call.argv[1] != "SSH_CONNECTION":
         return 1
     address = call.host.ipv6 if ":" in call.source else call.host.ipv4
-    return await call.say(f"{call.source} 50022 {address} 22\n")
+    return await call.say(f"{call.source} 50022 {address} {call.host.state.ssh_port}\n")
 
 
 @program("cloud-init")
@@ -136,7 +136,7 @@ async def cloud_init(call: Call) -> int:
 
 @program("ss")
 async def ss(call: Call) -> int:
-    ports = sorted({22, *call.host.state.ports})
+    ports = sorted({call.host.state.ssh_port, *call.host.state.ports})
     return await call.say("".join(f"LISTEN 0 4096 *:{port} *:*\n" for port in ports))
 
 
@@ -172,7 +172,9 @@ async def ip(call: Call) -> int:
 
 @program("sshd")
 async def sshd(call: Call) -> int:
-    return await call.say("port 22\npermitrootlogin without-password\npasswordauthentication no\n")
+    return await call.say(
+        f"port {call.host.state.ssh_port}\npermitrootlogin without-password\npasswordauthentication no\n"
+    )
 
 
 @program("ssh-keygen")
@@ -239,10 +241,11 @@ async def ssh(call: Call) -> int:
         words = words[2:]
     user, _, address = words[0].rpartition("@")
     hosts = call.host.stage.hosts
+    port = int(options[options.index("-p") + 1]) if "-p" in options else 22
     target = hosts.by_address(address)
-    if target is None or target.admits(call.host.source_for(address), address, 22) is not Reach.OPEN:
+    if target is None or target.admits(call.host.source_for(address), address, port) is not Reach.OPEN:
         await call.host.stage.clock.sleep(3.0)
-        return await call.fail(f"connect to host {address} port 22: Connection timed out", 255)
+        return await call.fail(f"connect to host {address} port {port}: Connection timed out", 255)
     identity = call.host.state.files.get(options[options.index("-i") + 1])
     if identity is None:
         return await call.fail(f"{user}@{address}: Permission denied (publickey).", 255)
@@ -251,7 +254,8 @@ async def ssh(call: Call) -> int:
         return await call.fail(f"{user}@{address}: Permission denied (publickey).", 255)
     theirs = asyncssh.import_private_key(target.state.host_key).export_public_key().decode().split()[1]
     known = next((word.partition("=")[2] for word in options if word.startswith("UserKnownHostsFile=")), "")
-    if theirs not in call.host.text(known):
+    name = address if port == 22 else f"[{address}]:{port}"
+    if not any(line.split()[0] == name and theirs in line for line in call.host.text(known).splitlines()):
         return await call.fail("Host key verification failed.", 255)
     await asyncio.sleep(0)
     return await Shell(target, call.out, call.err, call.host.source_for(address)).line(words[1], call.stdin)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from wizard.rehearsal.stage import Stage
 
 __all__ = ["CloudRule", "Host", "Hosts"]
-SSH_PORT = 22
 
 
 class Host:
@@ -94,7 +93,7 @@ class Host:
         return Reach.OPEN if self.listener(address, port) else Reach.REFUSED
 
     def listener(self, address: str, port: int) -> Listener | None:
-        if port == SSH_PORT:
+        if port == self.state.ssh_port:
             return self._ssh if self.stage.clock.now() >= self.state.booted else None
         if port in self._listeners:
             return self._listeners[port]
@@ -209,7 +208,7 @@ class Hosts:
     @property
     def known_hosts(self) -> str:
         """Content of the operator's known_hosts file."""
-        return known_hosts_lines(self.stage.config.old_host, self.state)
+        return known_hosts_lines(self.state)
 
     async def start(self) -> None:
         for state in self.state.hosts.values():

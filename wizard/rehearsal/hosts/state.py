@@ -221,6 +221,7 @@ class HostState:
     boot: int = 1
     running: bool = True
     admin_seen: str = ""
+    ssh_port: int = 22
 
 
 @dataclass
