@@ -186,9 +186,9 @@ class DeployStep(Step[DeployFacts]):
         if not found.good:
             seen += "".join(f" / {line.strip()}" for line in await last_lines(ctx, self.app, found))
         advice = (
-            "The new version never became healthy: read the lines above. The health check asks "
-            f"{self.app.health} on port {self.app.port}; variables and the address it listens on are the "
-            "usual causes."
+            "The new version never became healthy: this check's evidence holds its last lines. The health "
+            f"check asks {self.app.health} on port {self.app.port}; variables and the address it listens on "
+            "are the usual causes."
         )
         return check(
             name, question, found.good, seen=seen, vantage=self.app.server, at=ctx.now(), advice=advice
