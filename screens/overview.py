@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from screens.help import HelpPage
 
 PANES = ("plan", "output", "checks")
+_MOST_OF_A_REASON = {False: 5, True: 12}
+"""Lines over the panes of a screen that is low, and of one that is not."""
 
 
 class StepHead(Lines):
@@ -37,7 +39,8 @@ class StepHead(Lines):
         page = self.screen
         assert isinstance(page, Overview)
         info = page.model.info(page.step)
-        return head_lines(page.model, info, self.glyphs, width) if info else ()
+        most = _MOST_OF_A_REASON[page.size.height >= 36]
+        return head_lines(page.model, info, self.glyphs, width, most) if info else ()
 
 
 class Overview(Page):
@@ -287,6 +290,10 @@ class Overview(Page):
         self.repaint()
 
     def action_go(self) -> None:
+        if self.session.running:
+            said = "The run goes on with what it can; when it has ended, g tries again what failed."
+            self.notify(said, timeout=6, markup=False)
+            return
         self.wizard.go()
         self.action_follow()
 

@@ -24,9 +24,13 @@ _WORDS = {
 _WITH_WHY = (StepState.WAITING, StepState.FAILED, StepState.UNDOING, StepState.SKIPPED)
 
 
-def head_lines(model: Model, info: StepInfo, glyphs: Glyphs, width: int) -> list[Line]:
+def head_lines(model: Model, info: StepInfo, glyphs: Glyphs, width: int, most: int = 12) -> list[Line]:
+    """A reason of more than `most` lines is cut: the ways on stay in sight, and the output has it whole."""
     lines: list[Line] = [((text, "title"),) for text in wrap(info.title, width)]
-    lines.extend(_state(model, info, glyphs, width))
+    state = _state(model, info, glyphs, width)
+    if len(state) > most:
+        state[most - 1 :] = [((f"{glyphs.more} all of it stands in the output", "dim"),)]
+    lines.extend(state)
     for way in info.ways:
         lines.extend(_labelled("way on", way, width, "accent"))
     if info.point_of_no_return and info.state is not StepState.DONE:

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 
 from screens.evidence import EvidenceView
 from screens.message import Trouble
-from screens.overview import Overview
+from screens.overview import Overview, StepHead
 from screens.text import fit_ends
 from screens.theme import NIGHT
 from screens.widgets.log import Log
@@ -118,6 +118,27 @@ async def test_the_run_goes_on_by_g(desk: Opener) -> None:
     async with desk(scenes.failed()) as at:
         await at.press("g")
         assert at.session.calls[-1] == ("start",)
+
+
+async def test_a_long_reason_leaves_the_ways_on_in_sight_and_is_whole_in_the_output(desk: Opener) -> None:
+    session, why = scenes.running(), " / ".join(f"line {number} of the build's log" for number in range(40))
+    session.set("provision.backend.panel", StepState.FAILED, why, ways=("Take a larger server.",))
+    async with desk(session) as at:
+        head = text_of(at.app.overview.query_one(StepHead).lines(50))
+        assert "Take a larger server." in head
+        assert "all of it stands in the output" in head
+        assert len(head.splitlines()) < 12
+        assert "line 39 of" in text_of(spans for _, spans in at.app.overview.query_one(Log)._lines)
+
+
+async def test_g_in_a_run_that_goes_on_says_when_what_failed_is_tried_again(desk: Opener) -> None:
+    async with desk(scenes.running()) as at:
+        before = list(at.session.calls)
+        await at.press("g")
+        assert at.session.calls == before
+        assert [toast.message for toast in at.app._notifications] == [
+            "The run goes on with what it can; when it has ended, g tries again what failed."
+        ]
 
 
 async def test_pause_and_go_on(desk: Opener) -> None:
