@@ -220,7 +220,7 @@ class EngineSession:
         if self._running is None or self._running.done():
             return
         await self._engine.stop()
-        if self._running.get_name() == WAY_BACK:
+        if self._running.get_name() == WAY_BACK and not self._running.cancelling():
             # A run ends by itself; a way back may stand at a question.
             self._running.cancel()
         with contextlib.suppress(asyncio.CancelledError, WizardError):

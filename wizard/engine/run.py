@@ -183,7 +183,9 @@ class Engine:
         """End the run. A mutation that is under way is finished and written down first."""
         self.wind_down()
         for task in list(self._tasks.values()):
-            task.cancel()
+            # Once is enough, and asked twice it would not wait for the change any more.
+            if not task.cancelling():
+                task.cancel()
 
     def _open_run(self) -> None:
         progress, now = self.progress, self._desk.now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -193,34 +193,41 @@ async def make(step: Step[Any], change: Change, ctx: StepContext, desk: Desk) ->
     record = {"step": step.id, "key": change.key}
     desk.journal.write(desk.now(), journal.Entry.INTENT, sync=True, **record, target=change.target)
     desk.bus.publish(ChangeStarted(desk.now(), step.id, change))
+    work = asyncio.ensure_future(step.apply(change, ctx))
+    cancelled = await finished(work)
     try:
-        await uninterrupted(step.apply(change, ctx))
+        work.result()
     except Stopped:
         # It goes on without us: the intent stays open, and the next run looks on again.
         raise
     except Exception as error:
         why = redact(str(error) or type(error).__name__)
         result = "left out" if isinstance(error, Skipped) else "failed"
-        lost = isinstance(error, UnreachableError)
         # Without an answer nothing is known: the intent stays open and is settled by observing.
-        if not lost:
+        if not isinstance(error, UnreachableError):
             desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result=result, why=why)
         desk.bus.publish(ChangeEnded(desk.now(), step.id, change, result, why))
+        if cancelled:
+            raise asyncio.CancelledError from error
         raise
     desk.made[step.id] += 1
     desk.journal.write(desk.now(), journal.Entry.OUTCOME, sync=True, **record, result="applied")
     desk.bus.publish(ChangeEnded(desk.now(), step.id, change, "applied"))
+    if cancelled:
+        raise asyncio.CancelledError
 
 
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Finish `work` even if we are cancelled meanwhile; the cancellation is passed on after it."""
-    task = asyncio.ensure_future(work)
+async def finished(work: asyncio.Future[Any]) -> bool:
+    """Wait until `work` has ended, even if we are cancelled meanwhile; whether we were.
+
+    Cancelled once more we end at once, and leave it.
+    """
     try:
-        return await asyncio.shield(task)
+        await asyncio.wait((work,))
     except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait((task,))
-        raise
+        await asyncio.wait((work,))
+        return True
+    return False
 
 
 async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
@@ -231,7 +238,7 @@ async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
         broken = [check for check in checks if not check.ok and check not in pending]
         if broken:
             advice = tuple(dict.fromkeys(check.advice for check in broken if check.advice))
-            return Failed("; ".join(f"not true: {check.question}" for check in broken), advice)
+            return Failed("; ".join(map(_told, broken)), advice)
         if not checks:
             return Failed("nothing was proven: the step asked no question", ("Report this as a fault.",))
         if not pending:
@@ -243,6 +250,13 @@ async def prove(step: Step[Any], ctx: StepContext, desk: Desk) -> Outcome:
         if moment - desk.now() > _LONG:
             return Wait(moment, f"not before then: {first.question}")
         await desk.waiting.wait(step.id, max(moment, desk.now() + _LEAST_NAP))
+
+
+def _told(check: Check) -> str:
+    """Silence is no answer: it is not told as if something were wrong."""
+    if check.state is CheckState.UNKNOWN:
+        return f"not known whether {check.question}: {check.evidence.seen}"
+    return f"not true: {check.question}"
 
 
 async def ask_until_settled(step: Step[Any], desk: Desk) -> Sequence[Check]:
