@@ -5,13 +5,14 @@ Not before: an order that fails counts against the authority's limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wizard.config import AppKind
 from wizard.engine.step import Context
 from wizard.phases.apps.redeploy import redeploy
-from wizard.phases.cutover import authority
+from wizard.phases.cutover import authority, certificate_wait
 from wizard.phases.cutover import certificate_panel as panels
 from wizard.phases.cutover.certificate_records import STEP, PlacedRecord
 from wizard.phases.hosts import server_record
@@ -36,8 +37,11 @@ def accepted(ctx: Context, app: App) -> bool:
 
 async def close(ctx: Context) -> None:
     """Have the proxies order, and tell for how long each name was without. Idempotent."""
-    for app in bare(ctx):
+    # All order before the first is waited for: their visitors come meanwhile.
+    apps = bare(ctx)
+    for app in apps:
         await _order(ctx, app, app.domains)
+    await asyncio.gather(*(_measured(ctx, app, app.domains) for app in apps))
 
 
 async def close_for(ctx: Context, name: str) -> None:
@@ -47,22 +51,12 @@ async def close_for(ctx: Context, name: str) -> None:
     """
     for app in bare(ctx):
         if name in app.domains and app.kind is not AppKind.COMPOSE:
-            await authority.until_all(ctx, [(name, "A")], _leads(ctx, app), "the new address")
+            await authority.until_all(ctx, [(name, "A")], certificate_wait.leads(ctx, app), "the new address")
             await _order(ctx, app, (name,))
-
-
-def _leads(ctx: Context, app: App) -> Callable[[str, str, authority.Seen], bool]:
-    address = server_record(ctx, app.server).ipv4
-
-    def passes(name: str, kind: str, seen: authority.Seen) -> bool:
-        # One that leads on to another name is ordered for together with that.
-        return not seen.problem and (bool(seen.alias) or seen.values == (address,))
-
-    return passes
+            await _measured(ctx, app, (name,))
 
 
 async def _order(ctx: Context, app: App, names: Sequence[str]) -> None:
-    since = ctx.now()
     views = {view.host: view for view in await panels.domains_of(ctx, app)}
     due = [name for name in names if name in views and views[name].certificate != "letsencrypt"]
     for name in due:
@@ -72,22 +66,22 @@ async def _order(ctx: Context, app: App, names: Sequence[str]) -> None:
         await redeploy(ctx, app)
     if due:
         ctx.output(f"The proxy of {app.server} orders certificates for {', '.join(due)} now.")
-        await _measured(ctx, app, due, since)
 
 
-async def _measured(ctx: Context, app: App, names: Sequence[str], since: float) -> None:
+async def _measured(ctx: Context, app: App, names: Sequence[str]) -> None:
     """Until visitors trust every name, or patience ends: cutover.proof goes on waiting then."""
-    left = list(names)
-    while left and ctx.now() < since + _MEASURED_WITHIN:
-        for name in tuple(left):
-            if await _trusted(ctx, app, name):
-                left.remove(name)
-                gap = ctx.now() - since
-                ctx.output(f"{name} was without a trusted certificate for {gap:.0f} s after it led here.")
-        if left:
-            await ctx.world.clock.sleep(_AGAIN)
-    if left:
-        ctx.output(f"{', '.join(left)}: still no trusted certificate after {_MEASURED_WITHIN:.0f} s.")
+    deadline = ctx.now() + _MEASURED_WITHIN
+    while left := certificate_wait.still_open(ctx, names):
+        trusted = [name for name in left if await _trusted(ctx, app, name)]
+        for name in trusted:
+            certificate_wait.tell(ctx, name)
+        if len(trusted) == len(left):
+            return
+        if ctx.now() > deadline:
+            untold = ", ".join(name for name in left if name not in trusted)
+            ctx.output(f"{untold}: still no trusted certificate {_MEASURED_WITHIN:.0f} s after the order.")
+            return
+        await ctx.world.clock.sleep(_AGAIN)
 
 
 async def _trusted(ctx: Context, app: App, name: str) -> bool:

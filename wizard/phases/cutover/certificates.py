@@ -20,6 +20,7 @@ from wizard.phases import dns01
 from wizard.phases.apps.redeploy import redeploy
 from wizard.phases.apps.trial import TrialOver, put_on, take_off
 from wizard.phases.cutover import certificate_panel as panels
+from wizard.phases.cutover import certificate_wait
 from wizard.phases.cutover.certificate_issue import issue, rehearse_at_staging
 from wizard.phases.cutover.certificate_proof import Proof, Way, proof_of
 from wizard.phases.cutover.certificate_records import (
@@ -88,6 +89,8 @@ class Facts:
     strict: tuple[str, ...] = ()
     """Sentences: names whose visitors could not get past a warning."""
     gap_typed: bool = False
+    gap: str = ""
+    """What visitors of names that cannot be proved before the move will meet."""
 
     @property
     def needed(self) -> tuple[AppState, ...]:
@@ -124,15 +127,17 @@ class CertificatesStep(Step[Facts]):
         names = tuple(name for app in self.apps for name in app.domains)
         apps = tuple([await self._state(ctx, app, views[app.server]) for app in self.apps])
         gap = ctx.config.cutover.allow_certificate_gap
-        bare = [name for one in apps if one.proof.way is Way.NONE for name in one.app.domains]
+        bare = [one.app for one in apps if one.certificate is None and one.proof.way is Way.NONE]
+        exposed = [name for app in bare for name in app.domains]
         return Facts(
             apps=apps,
             failures=ctx.saved.load("failures", FailureLedger) or FailureLedger(),
             forbidden=await dns01.forbidden(ctx, names),
             gap_allowed=gap,
             now=ctx.now(),
-            strict=await strict(ctx, bare) if gap and bare else (),
+            strict=await strict(ctx, exposed) if gap and bare else (),
             gap_typed=_GAP in ctx.answers,
+            gap=certificate_wait.forecast(ctx, bare),
         )
 
     async def _state(self, ctx: Context, app: App, view: panels.PanelView) -> AppState:
@@ -204,9 +209,7 @@ class CertificatesStep(Step[Facts]):
                 # A stack's domains are labels of its containers: they count from its next deployment on.
                 after = f"deployed once more on {server}, so that its containers carry the domains"
                 changes.append(_change(Kind.RUN, "deploy", state, "", after))
-        names = ", ".join(name for one in facts.unprovable for name in one.app.domains)
-        note = f"Visitors of {names} meet a warning from the flip until a certificate was ordered after it."
-        return Plan(tuple(changes), (note,) if names else ())
+        return Plan(tuple(changes), (facts.gap,) if facts.unprovable else ())
 
     def _hold(self, facts: Facts) -> Failed | Wait | Ask | None:
         if not facts.needed and not facts.unprovable:

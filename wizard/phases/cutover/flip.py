@@ -13,7 +13,7 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Ask, Change, Failed, Kind, Plan, Refusal, Wait
 from wizard.engine.step import Context, Phase, Step
 from wizard.errors import WizardError
-from wizard.phases.cutover import authority, certificate_gap, go_list, ipv6, ready
+from wizard.phases.cutover import authority, certificate_gap, certificate_wait, go_list, ipv6, ready
 from wizard.phases.cutover.by_hand import asked
 from wizard.phases.cutover.changes import Hands, Intent, Six, intended
 from wizard.phases.cutover.go_list import GoList
@@ -57,6 +57,7 @@ class Facts:
     by_hand: bool
     answers: Mapping[str, str]
     now: float
+    gap: str = ""
 
     @property
     def changes(self) -> ChangeSet:
@@ -109,6 +110,7 @@ class FlipStep(Step[Facts]):
             by_hand=provider.by_hand,
             answers=dict(ctx.answers),
             now=ctx.now(),
+            gap=certificate_wait.forecast(ctx, certificate_gap.bare(ctx)),
         )
 
     async def _asked(
@@ -146,7 +148,7 @@ class FlipStep(Step[Facts]):
         ]
         lines = facts.go.lines if facts.go else ()
         notes = tuple(f"go: {one.question} ({one.evidence.seen})" for one in lines)
-        return Plan((*changes, seal), notes)
+        return Plan((*changes, seal), (*notes, facts.gap) if facts.gap else notes)
 
     def _hold(self, facts: Facts) -> Failed | Wait | Ask | None:
         if facts.record is None:
@@ -181,7 +183,9 @@ class FlipStep(Step[Facts]):
             self._remember(ctx, move)
             # What stands at one name changes together; where all can, all does.
             whole = move.whole
-            await provider.apply(whole if provider.atomic else whole.of(move.one.name))
+            part = whole if provider.atomic else whole.of(move.one.name)
+            async with certificate_wait.opening(ctx, certificate_gap.bare(ctx), part):
+                await provider.apply(part)
             if not provider.atomic and move.one.type == "A":
                 # Where a gap was accepted it ends name by name, not with the last of them.
                 await certificate_gap.close_for(ctx, move.one.name)
@@ -233,6 +237,7 @@ class FlipStep(Step[Facts]):
         world = moment_text(ctx.now() + ttl)
         ctx.output(f"Every name server shows the old record sets; the world is back by {world}.")
         await watch_back(ctx, record, ttl=ttl)
+        certificate_wait.forget(ctx, ctx.config.apps)
         ctx.saved.drop("flip")
 
     async def verify(self, ctx: Context) -> Sequence[Check]:

@@ -12,7 +12,7 @@ from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import NOTHING, Plan, Wait
 from wizard.engine.step import Context, Phase, Step
 from wizard.phases.apps.parity import EVIL, cors_check
-from wizard.phases.cutover import certificate_gap, ipv6
+from wizard.phases.cutover import certificate_gap, certificate_wait, ipv6
 from wizard.phases.cutover.certificate_panel import log_of
 from wizard.phases.cutover.records import FLIP_STEP, FlipRecord
 from wizard.phases.hosts import server_record
@@ -55,11 +55,16 @@ class ProofStep(Step[Facts]):
 
     def __init__(self, config: Config) -> None:
         self.apps = tuple(app for app in config.apps if app.domains)
+        self._waited: set[str] = set()
 
     async def observe(self, ctx: Context) -> Facts:
         flip = ctx.saved.load("flip", FlipRecord, step=FLIP_STEP)
         until = (flip.at if flip else 0.0) + _ORDERED_WITHIN
-        return Facts(await certificate_gap.untrusted(ctx), until, ctx.now())
+        untrusted = await certificate_gap.untrusted(ctx)
+        for name in sorted(self._waited.difference(untrusted)):
+            ctx.output(certificate_wait.length(ctx, name))
+        self._waited = set(untrusted)
+        return Facts(untrusted, until, ctx.now())
 
     def plan(self, facts: Facts) -> Plan:
         if facts.untrusted and facts.now < facts.until:

@@ -8,6 +8,8 @@
 | TtlRecord | settle.raise_ttl, when it was taken back | lowered |
 | ProxyRecord | cutover.old_proxy | proxy |
 | FlipRecord | cutover.flip | flip |
+| GapRecord (certificate_wait) | cutover.flip | gap_NAME |
+| HandOnRecord (hand_on) | whoever reloads the old proxy | hand_on |
 """
 
 from __future__ import annotations
