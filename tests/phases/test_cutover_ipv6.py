@@ -13,7 +13,7 @@ from tests.phases.cutover_stage import EDGE, NEW_API, OLD, SIXES, CutoverWorld, 
 from tests.phases.test_cutover import go_through
 from tests.rehearsal.small_stage import example
 from wizard.checks.http import HttpClient, HttpProblem
-from wizard.clients.ssh import LoginError
+from wizard.clients.ssh import HostClient, LoginError
 from wizard.config import Config
 from wizard.dns.records import ZoneSnapshot, rrset
 from wizard.dns.view import CertificateRow, HttpRow, WatchView
@@ -144,8 +144,14 @@ async def test_a_host_that_is_lost_on_the_way_ends_a_look_and_not_the_watch(lost
 
     class Lost:
         name = "frontend"
+        door = HostClient.door
 
         async def connect(self) -> Any:
+            if isinstance(lost, WizardError):
+                raise lost
+            return self
+
+        async def forward_local_port(self, *_: Any) -> Any:
             raise lost
 
     http = HttpClient(Through(cast(Any, Lost())))

@@ -273,6 +273,17 @@ class HostClient:
             self._tunnels[port] = await connection.forward_local_port("127.0.0.1", 0, address, port)
         return self._tunnels[port].get_port()
 
+    async def door(
+        self, through: asyncssh.SSHClientConnection, address: str, port: int
+    ) -> asyncssh.SSHListener:
+        """A port of ours that leads to another machine's, as seen from the host. Raises UnreachableError."""
+        import asyncssh
+
+        try:
+            return await through.forward_local_port("127.0.0.1", 0, address, port)
+        except asyncssh.Error as error:
+            raise UnreachableError(f"There is no way through {self.name}", str(error)) from error
+
     async def start_job(self, name: str, script: commands.Script) -> bool:
         """Begin a detached job at most once; False if it exists already (see `job_status`)."""
         await self.install_tools()

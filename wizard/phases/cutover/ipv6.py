@@ -56,14 +56,12 @@ class Through:
 
     async def connect(self, address: str, port: int, *, timeout: float = 10.0) -> socket.socket:
         """Like a socket's: SSH that is gone is an OSError, a refusal over there an end of the stream here."""
-        import asyncssh
-
         try:
             connection = await self.host.connect()
             door = (connection, address, port)
             if door not in self._doors:
-                self._doors[door] = await connection.forward_local_port("127.0.0.1", 0, address, port)
-        except (WizardError, asyncssh.Error) as error:
+                self._doors[door] = await self.host.door(*door)
+        except WizardError as error:
             raise ConnectionError(f"no way through {self.host.name}: {error}") from error
         return await LiveNet().connect("127.0.0.1", self._doors[door].get_port(), timeout=timeout)
 
