@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from wizard.commands.summary import Counter
 from wizard.config import DnsProviderName
 from wizard.configfile import example
 from wizard.dns.providers import cloudflare, rfc2136
 from wizard.dns.records import ChangeSet
+from wizard.engine import journal
 from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import StepState, jsonable
 from wizard.engine.journal import Entry, Journal
@@ -26,7 +28,7 @@ from wizard.phases.decommission.tokens import tokens
 from wizard.records import AppRecord, PanelRecord, ServerRecord
 from wizard.redact import remember
 from wizard.report.checklist_table import BOXES
-from wizard.report.gather import Report, gather
+from wizard.report.gather import Report, gather, latest_checks
 from wizard.report.render import Form, render
 
 CONFIG = example()
@@ -204,6 +206,27 @@ def test_a_step_that_was_undone_proves_nothing(progress: Progress) -> None:
     records.write(DAY + 20, Entry.STATE, step="provision.backend.server", state="undone", why="", until=None)
     records.close()
     assert gather(CONFIG, STEPS, progress).steps[0].checks == ()
+
+
+def test_an_answer_that_nobody_gave_does_not_stay_with_a_step_that_is_done(progress: Progress) -> None:
+    """What is asked after the end of a step counts, whatever it says."""
+    step = "provision.backend.server"
+    before = {check.name for check in latest_checks(journal.read(progress.journal_path))[step]}
+    told = {state: Check(state, "it runs", state, Evidence("no answer", "here", DAY)) for state in CheckState}
+    records = Journal(progress.journal_path)
+    for moment, state in ((20, CheckState.UNKNOWN), (40, CheckState.FAILED)):
+        records.write(DAY + moment, Entry.CHECK, step=step, check=jsonable(told[state]))
+        records.write(DAY + moment + 1, Entry.STATE, step=step, state="failed", why="", until=None)
+        if state is CheckState.UNKNOWN:
+            records.write(DAY + 30, Entry.STATE, step=step, state="done", why="", until=None)
+    records.close()
+
+    after = {check.name for check in latest_checks(journal.read(progress.journal_path))[step]}
+    assert after == before | {CheckState.FAILED}
+    counter = Counter()
+    counter.remember(progress)
+    kept = {name for found, name in counter.answers if found == step}
+    assert kept == after
 
 
 class Text(HTMLParser):

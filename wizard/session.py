@@ -11,7 +11,7 @@ from typing import Any
 from wizard.engine import journal
 from wizard.engine.attended import Attended
 from wizard.engine.bus import Bus, Reader
-from wizard.engine.check import Check
+from wizard.engine.check import Check, settled
 from wizard.engine.events import (
     Checked,
     Detail,
@@ -248,6 +248,8 @@ class EngineSession:
         match event:
             case StepChanged(step=step, state=state, why=why, until=until, ways=ways):
                 self._infos[step] = replace(self._infos[step], state=state, why=why, until=until, ways=ways)
+                if state is StepState.DONE:
+                    self._checks[step] = settled(self._checks.get(step, {}))
             case Planned(step=step, plan=plan) if step not in self._operator.waiting:
                 self._plans[step] = plan
             case Checked(step=step, check=check):
@@ -266,6 +268,8 @@ def _remember(progress: Progress, checks: dict[str, dict[str, Check]]) -> tuple[
         if entry["kind"] == journal.Entry.CHECK:
             check = decode(entry["check"], Check)
             checks.setdefault(step, {})[check.name] = check
+        elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.DONE:
+            checks[step] = settled(checks.get(step, {}))
         elif entry["kind"] == journal.Entry.DETAIL:
             details.pop((step, entry["topic"]), None)
             details[step, entry["topic"]] = entry

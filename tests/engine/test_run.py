@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.engine.outside import Before, Bench, Make
 from wizard.engine import progress
-from wizard.engine.check import CheckState
+from wizard.engine.check import Check, CheckState, Evidence
 from wizard.engine.events import ChangeStarted, Checked, RunEnded, StepChanged, StepState
 from wizard.engine.journal import open_intents
 from wizard.engine.operator import Unattended
@@ -141,6 +142,18 @@ async def test_a_line_that_stays_dead_fails_with_a_way_on(bench: Bench) -> None:
     assert await engine.run() is Result.FAILED
     assert bench.of(StepChanged)[-1].ways == ("Check the network, then run again: it goes on from here.",)
     assert bench.outside.made == {}
+
+
+class Mute(Make):
+    """Nobody can be asked whether it is true."""
+
+    async def verify(self, ctx: Context) -> Sequence[Check]:
+        return (Check("there", "it is there", CheckState.UNKNOWN, Evidence("the line is cut", "test", 0.0)),)
+
+
+async def test_silence_is_not_told_as_if_something_were_wrong(bench: Bench) -> None:
+    assert await bench.engine([Mute(bench.outside, "provision.a", ["1"])]).run() is Result.FAILED
+    assert bench.of(StepChanged)[-1].why == "not known whether it is there: the line is cut"
 
 
 async def test_a_lost_answer_is_tried_again_on_the_way_back(bench: Bench) -> None:

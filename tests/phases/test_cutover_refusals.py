@@ -16,6 +16,7 @@ from tests.rehearsal.small_stage import example
 from wizard.config import Config, DnsProviderName
 from wizard.engine.check import CheckState
 from wizard.engine.plan import Ask, Failed, Plan, Refusal, Wait
+from wizard.errors import UnreachableError
 from wizard.phases.cutover import steps as cutover
 from wizard.phases.cutover.certificates import CertificatesStep
 from wizard.phases.cutover.flip import FlipStep
@@ -23,6 +24,7 @@ from wizard.phases.cutover.go_list import _quiet
 from wizard.phases.cutover.preflight import Preflight
 from wizard.phases.cutover.records import FlipRecord, TtlRecord
 from wizard.phases.cutover.ttl import LowerTtl
+from wizard.phases.data.finish import StartOnMoved
 from wizard.phases.prepare.dns_zone import BY_HAND, IN_THE_FLIP, DnsZone
 from wizard.rehearsal.dns.state import Row
 
@@ -340,3 +342,15 @@ async def test_a_flip_that_was_cut_in_the_middle_goes_on(
         sealed = world.bench.context(step).saved.load("flip", FlipRecord)
         assert written is not None and sealed is not None and sealed.sealed
         assert sealed.started == written.started and sealed.changes == written.changes
+
+
+async def test_a_lost_connection_says_nothing_about_the_moved_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the engine's to ask again, not a no-go."""
+
+    async def cut(*_: Any) -> None:
+        raise UnreachableError("The connection to backend was lost")
+
+    monkeypatch.setattr(StartOnMoved, "verify", cut)
+    nothing: Any = None
+    with pytest.raises(UnreachableError):
+        await Preflight(quick())._data(nothing)

@@ -12,6 +12,7 @@ from wizard.engine.events import Checked, Event, StepChanged, StepState
 from wizard.engine.progress import Progress
 from wizard.engine.run import Result, Tally
 
+_HOLD = (CheckState.PASSED.value, CheckState.WAIVED.value)
 _GONE = (StepState.UNDONE, StepState.SKIPPED)
 """What was asked of such a step tells of nothing that is there."""
 
@@ -30,19 +31,22 @@ class Counter:
         for entry in journal.read(progress.journal_path):
             if entry["kind"] == journal.Entry.CHECK:
                 self.answers[entry["step"], entry["check"]["name"]] = entry["check"]["state"]
-            elif entry["kind"] == journal.Entry.STATE and entry["state"] in _GONE:
-                self._forget(entry["step"])
+            elif entry["kind"] == journal.Entry.STATE:
+                self._changed(entry["step"], StepState(entry["state"]))
 
     def read(self, event: Event) -> None:
         if isinstance(event, Checked):
             self.answers[event.step, event.check.name] = event.check.state.value
         elif isinstance(event, StepChanged):
             self.ways[event.step] = event.ways
-            if event.state in _GONE:
-                self._forget(event.step)
+            self._changed(event.step, event.state)
 
-    def _forget(self, step: str) -> None:
-        self.answers = {key: state for key, state in self.answers.items() if key[0] != step}
+    def _changed(self, step: str, state: StepState) -> None:
+        """Once a step is done, what did not hold before and was not asked again is over (`check.settled`)."""
+        if state is StepState.DONE or state in _GONE:
+            kept = _HOLD if state is StepState.DONE else ()
+            rows = self.answers.items()
+            self.answers = {key: said for key, said in rows if key[0] != step or said in kept}
 
     def checks(self) -> dict[str, int]:
         """Waived ones are the operator's decisions: neither passed nor failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,15 @@ class Check:
     @property
     def ok(self) -> bool:
         return self.state in (CheckState.PASSED, CheckState.WAIVED)
+
+
+def settled(found: Mapping[str, Check]) -> dict[str, Check]:
+    """The answers, by name, that still tell of a step once it is done.
+
+    A step is done when every check that it asked holds: what did not hold and was not asked again, e.g. as
+    that side gave no answer then, is over.
+    """
+    return {name: one for name, one in found.items() if one.ok}
 
 
 def check(

@@ -12,7 +12,7 @@ from typing import Any
 from wizard.clock import moment_text
 from wizard.config import Config
 from wizard.engine import journal
-from wizard.engine.check import Check
+from wizard.engine.check import Check, settled
 from wizard.engine.events import StepState
 from wizard.engine.plan import Money
 from wizard.engine.progress import Progress, decode
@@ -188,12 +188,15 @@ def _without_skipped(config: Config, progress: Progress) -> Config:
 
 
 def latest_checks(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Check, ...]]:
-    """The last answer to each question, by step; those of steps that were undone are gone."""
+    """The last answer to each question, by step; those of steps that were undone are gone, and so are those
+    of a step that came to be done without them."""
     latest: dict[str, dict[str, Check]] = {}
     for entry in entries:
         if entry["kind"] == journal.Entry.CHECK:
             check = decode(entry["check"], Check)
             latest.setdefault(entry["step"], {})[check.name] = check
+        elif entry["kind"] == journal.Entry.STATE and entry["state"] == StepState.DONE:
+            latest[entry["step"]] = settled(latest.get(entry["step"], {}))
         elif entry["kind"] == journal.Entry.STATE and entry["state"] in (StepState.UNDONE, StepState.SKIPPED):
             latest.pop(entry["step"], None)
     return {step: tuple(found.values()) for step, found in latest.items()}

@@ -11,7 +11,7 @@ from wizard.config import Config
 from wizard.engine.check import Check, CheckState, Evidence, check
 from wizard.engine.plan import Change, Kind, Plan
 from wizard.engine.step import Context, Phase, Step
-from wizard.errors import WizardError
+from wizard.errors import UnreachableError, WizardError
 from wizard.net import Reach, probe
 from wizard.phases.cutover import authority, ipv6, ready
 from wizard.phases.cutover.certificate_proof import Way, proof_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _LABEL = "_dokploy-wizard-probe"
 _WORD = "dokploy-wizard"
+_DATA_AGAIN = "Look at it with `dokploy-wizard verify data.start`, then run again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,13 @@ class Preflight(Step[Facts]):
             return []
         try:
             found = await StartOnMoved(self.config).verify(ctx)
+        except UnreachableError:
+            # Asked again by the engine: a lost connection says nothing about the data.
+            raise
         except WizardError as error:
             evidence = Evidence(str(error), "new hosts", ctx.now())
             question = "the moved data is served"
-            return [Check("data", question, CheckState.UNKNOWN, evidence, error.next)]
+            return [Check("data", question, CheckState.UNKNOWN, evidence, error.next or _DATA_AGAIN)]
         return [replace(one, name=f"data.{one.name}") for one in found]
 
     async def undo(self, ctx: Context) -> Plan:
