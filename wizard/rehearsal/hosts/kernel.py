@@ -43,5 +43,8 @@ async def sysctl(call: Call) -> int:
     path = setting_path(name, int(call.env.get(_OUR_NETWORK, "0")))
     if "-w" in call.argv:
         call.host.write(path, f"{value}\n".encode())
+        if value == _KNOWN[name]:
+            # As the kernel began: nothing of a setting that was put back is left to be seen.
+            del call.host.state.files[path]
         return 0
     return await call.say(call.host.text(path) or f"{_KNOWN[name]}\n")
