@@ -30,10 +30,6 @@ def _kind(topic: str) -> type[Any] | None:
             from wizard.phases.settle.zero_downtime import AvailabilityRecord
 
             return AvailabilityRecord
-        case "go":
-            from wizard.phases.cutover.go_list import GoList
-
-            return GoList
         case "ports":
             from wizard.checks.ports import PortMatrix
 
