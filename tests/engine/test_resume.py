@@ -101,6 +101,19 @@ async def test_a_damaged_progress_file_is_explained_and_rebuilt_from_the_journal
     assert set(bench.outside.made.values()) == {1}
 
 
+async def test_a_progress_file_that_was_cut_short_anywhere_forgets_nothing(tmp_path: Path) -> None:
+    await whole_run(tmp_path)
+    path = tmp_path / "progress.toml"
+    text, known = path.read_text(), progress.load(path).steps
+    for cut in range(len(text.rstrip())):
+        path.write_text(text[:cut])
+        rebuilt = progress.load(path)
+        assert rebuilt.rebuilt, f"cut at {cut} of {len(text)}"
+        assert {k: (v.state, v.saved) for k, v in rebuilt.steps.items()} == {
+            k: (v.state, v.saved) for k, v in known.items()
+        }
+
+
 async def test_what_was_saved_is_known_although_the_process_died_before_the_file_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

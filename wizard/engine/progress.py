@@ -21,6 +21,7 @@ from wizard.errors import UsageError
 from wizard.redact import redact
 
 VERSION = 1
+_END = "# The end: a file without this line was cut short."
 T = TypeVar("T")
 
 
@@ -74,7 +75,9 @@ class Progress:
 
         text = redact(tomli_w.dumps(self._as_toml()))
         header = "# Where the migration stands. Written by dokploy-wizard; safe to read, not to edit.\n\n"
-        write_atomically(self.path, header + text, keep=self.path.with_name(f"{self.path.name}.previous"))
+        write_atomically(
+            self.path, f"{header}{text}\n{_END}\n", keep=self.path.with_name(f"{self.path.name}.previous")
+        )
 
     def _as_toml(self) -> dict[str, Any]:
         steps: dict[str, Any] = {}
@@ -112,7 +115,8 @@ def load(path: Path) -> Progress:
     if not path.exists():
         return rebuild(path, f"{path.name} is gone") if _worth_rebuilding(records) else Progress(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
         version = data["version"]
         if not isinstance(version, int):
             raise ValueError(f"its version is {version!r}")
@@ -121,6 +125,9 @@ def load(path: Path) -> Progress:
                 f"{path.name} was written by a newer dokploy-wizard (version {version} of the file)",
                 next="Update dokploy-wizard, or start with another --progress file.",
             )
+        # Cut between two lines it would still be TOML, and whatever stood behind forgotten.
+        if not text.rstrip().endswith(_END) and _worth_rebuilding(records):
+            raise ValueError("its end is missing")
         progress = _from_toml(path, data)
         seen = max(0, int(data.get("journal", journal.length(records))))
     except (
