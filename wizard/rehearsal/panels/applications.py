@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wizard.rehearsal.panels.procedures import chosen, complain, mutation, query
 from wizard.rehearsal.panels.state import Row, bad, mistake
-from wizard.rehearsal.panels.view import shown
+from wizard.rehearsal.panels.view import begun, shown, thing
 
 if TYPE_CHECKING:
     from wizard.rehearsal.panels.standin import Panel
@@ -29,17 +29,9 @@ _UPDATE_FIELDS = {"Parallelism", "Delay", "FailureAction", "Monitor", "MaxFailur
 
 @mutation("application.create", "name environmentId")
 def create(panel: Panel, given: Row) -> Row:
-    environment = panel.find("environment", given["environmentId"])
-    project = panel.find("project", environment["projectId"])
-    base = str(given.get("appName") or "app").lower()
     row: Row = {
         **dict.fromkeys(_COLUMNS),
-        "name": given["name"],
-        "appName": f"{base}-{panel.suffix(base)}",
-        "description": given.get("description"),
-        "environmentId": environment["environmentId"],
-        "serverId": given.get("serverId"),
-        "refreshToken": panel.new_id(),
+        **begun(panel, given, "app"),
         "sourceType": "github",
         "buildType": "nixpacks",
         "applicationStatus": "idle",
@@ -51,8 +43,7 @@ def create(panel: Panel, given: Row) -> Row:
         "createEnvFile": True,
         "watchPaths": None,
     }
-    thing = f"application {project['name']}/{environment['name']}/{given['name']}"
-    return panel.add("application", row, thing=thing)
+    return panel.add("application", row, thing=thing(panel, "application", row))
 
 
 def find(panel: Panel, given: Row) -> Row:
@@ -169,8 +160,6 @@ def refresh_token(panel: Panel, given: Row) -> bool:
 def delete(panel: Panel, given: Row) -> Row:
     row = find(panel, given)
     key = row["applicationId"]
-    environment = panel.find("environment", row["environmentId"])
-    project = panel.find("project", environment["projectId"])
     for domain in panel.rows("domain", applicationId=key):
         panel.front.unroute(domain["host"])
         panel.table("domain").pop(domain["domainId"])
@@ -183,7 +172,7 @@ def delete(panel: Panel, given: Row) -> Row:
         panel.docker.containers.pop(name)
     panel.table("application").pop(key)
     panel.state.sources.pop(key, None)
-    panel.record("delete", f"{panel.name} application {project['name']}/{environment['name']}/{row['name']}")
+    panel.record("delete", f"{panel.name} {thing(panel, 'application', row)}")
     return row
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from wizard.rehearsal.panels.procedures import chosen, complain, mutation, query
 from wizard.rehearsal.panels.state import Refused, Row, mistake
-from wizard.rehearsal.panels.view import shown
+from wizard.rehearsal.panels.view import begun, shown, thing
 
 if TYPE_CHECKING:
     from wizard.rehearsal.panels.standin import Panel
@@ -24,17 +24,9 @@ _FORBIDDEN = set(";|`$(){}<>\\\n\r")
 
 @mutation("compose.create", "name environmentId")
 def create(panel: Panel, given: Row) -> Row:
-    environment = panel.find("environment", given["environmentId"])
-    project = panel.find("project", environment["projectId"])
-    base = str(given.get("appName") or "compose").lower()
     row: Row = {
         **dict.fromkeys(_COLUMNS),
-        "name": given["name"],
-        "appName": f"{base}-{panel.suffix(base)}",
-        "description": given.get("description"),
-        "environmentId": environment["environmentId"],
-        "serverId": given.get("serverId"),
-        "refreshToken": panel.new_id(),
+        **begun(panel, given, "compose"),
         "composeFile": given.get("composeFile") or "",
         "composeType": given.get("composeType") or "docker-compose",
         "sourceType": "github",
@@ -48,8 +40,7 @@ def create(panel: Panel, given: Row) -> Row:
         "suffix": "",
         "triggerType": "push",
     }
-    thing = f"compose {project['name']}/{environment['name']}/{given['name']}"
-    return panel.add("compose", row, thing=thing)
+    return panel.add("compose", row, thing=thing(panel, "compose", row))
 
 
 def find(panel: Panel, given: Row) -> Row:
@@ -174,8 +165,6 @@ async def fetch_source(panel: Panel, given: Row) -> str:
 def delete(panel: Panel, given: Row) -> Row:
     row = find(panel, given)
     key = row["composeId"]
-    environment = panel.find("environment", row["environmentId"])
-    project = panel.find("project", environment["projectId"])
     _down(panel, row)
     if given["deleteVolumes"]:
         for name in [name for name in panel.docker.volumes if name.startswith(f"{row['appName']}_")]:
@@ -188,7 +177,7 @@ def delete(panel: Panel, given: Row) -> Row:
             panel.table(table).pop(other[f"{table}Id"])
     panel.table("compose").pop(key)
     panel.state.sources.pop(key, None)
-    panel.record("delete", f"{panel.name} compose {project['name']}/{environment['name']}/{row['name']}")
+    panel.record("delete", f"{panel.name} {thing(panel, 'compose', row)}")
     return row
 
 

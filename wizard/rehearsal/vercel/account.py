@@ -47,11 +47,6 @@ class _Account:
     def __init__(self, vercel: VercelStandin) -> None:
         self.vercel = vercel
 
-    def _modern(self) -> None:
-        """A path that exists since 2026."""
-        if not self.vercel.state.modern:
-            raise web.HTTPNotFound
-
     def _own(self, request: web.Request, rows: list[Document]) -> list[Document]:
         scope = self.vercel.scope(request)
         return [row for row in rows if row.get("ownerId") == scope]
@@ -74,7 +69,7 @@ class _Account:
 
     async def tokens(self, request: web.Request) -> web.Response:
         if request.path.startswith("/v6"):
-            self._modern()
+            self.vercel.since_2026()
         return web.json_response(by_moment(request, "tokens", self.vercel.state.tokens))
 
     async def token(self, request: web.Request) -> web.Response:
@@ -112,7 +107,7 @@ class _Account:
 
     async def records(self, request: web.Request) -> web.Response:
         if request.path.startswith("/v5"):
-            self._modern()
+            self.vercel.since_2026()
         name = request.match_info["domain"]
         if name not in {row["name"] for row in self._zones(request)}:
             raise Refused(404, "not_found", "Domain not found.")
@@ -120,12 +115,12 @@ class _Account:
         return web.json_response(by_moment(request, "records", rows))
 
     async def certificates(self, request: web.Request) -> web.Response:
-        self._modern()
+        self.vercel.since_2026()
         self.vercel.scope(request)
         return web.json_response(by_moment(request, "certs", self.vercel.state.certificates))
 
     async def shared(self, request: web.Request) -> web.Response:
-        self._modern()
+        self.vercel.since_2026()
         rows = self._own(request, self.vercel.state.shared)
         if project := request.query.get("projectId"):
             rows = [row for row in rows if project in row["projectId"]]
@@ -142,12 +137,12 @@ class _Account:
 
     async def edge_configs(self, request: web.Request) -> web.Response:
         if "global" in request.path:
-            self._modern()
+            self.vercel.since_2026()
         return web.json_response(self._own(request, self.vercel.state.edge_configs))
 
     async def edge_items(self, request: web.Request) -> web.Response:
         if "global" in request.path:
-            self._modern()
+            self.vercel.since_2026()
         self.vercel.scope(request)
         found = self.vercel.state.edge_items.get(request.match_info["config"])
         if found is None:

@@ -43,10 +43,6 @@ class _Projects:
     def __init__(self, vercel: VercelStandin) -> None:
         self.vercel = vercel
 
-    def _modern(self) -> None:
-        if not self.vercel.state.modern:
-            raise web.HTTPNotFound
-
     def _named(self, request: web.Request) -> ProjectState:
         """The project of the query, within the scope of the call."""
         wanted, scope = request.query.get("projectId", ""), self.vercel.scope(request)
@@ -101,7 +97,7 @@ class _Projects:
 
     async def deployments(self, request: web.Request) -> web.Response:
         if request.path.startswith("/v7"):
-            self._modern()
+            self.vercel.since_2026()
         rows = self._named(request).deployments
         if target := request.query.get("target"):
             rows = [row for row in rows if row["target"] == target]
@@ -124,11 +120,11 @@ class _Projects:
         raise Refused(404, "not_found", "The deployment was not found.")
 
     async def redirects(self, request: web.Request) -> web.Response:
-        self._modern()
+        self.vercel.since_2026()
         return web.json_response(by_number(request, "redirects", self._named(request).redirects))
 
     async def routes(self, request: web.Request) -> web.Response:
-        self._modern()
+        self.vercel.since_2026()
         return web.json_response({"routes": self.vercel.project(request).routes})
 
     async def firewall(self, request: web.Request) -> web.Response:

@@ -125,6 +125,11 @@ class VercelStandin:
     def now(self) -> float:
         return self.stage.clock.now()
 
+    def since_2026(self) -> None:
+        """For a path that an older API does not have. Raises HTTPNotFound there."""
+        if not self.state.modern:
+            raise web.HTTPNotFound
+
     def scope(self, request: web.Request) -> str:
         """The id of the team that the call addresses, or of the person. Raises Refused."""
         wanted = request.query.get("teamId") or request.query.get("slug")
