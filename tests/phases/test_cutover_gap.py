@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,12 +48,23 @@ async def with_a_gap(world: CutoverWorld) -> None:
         front.route(row["host"], "web", "", True, "none")
 
 
+@contextlib.asynccontextmanager
+async def gap_world(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, zone_looked_at: bool = False
+) -> AsyncIterator[CutoverWorld]:
+    """Where the operator allowed a gap, and the pages have one."""
+    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
+    async with cutover_world(folder, monkeypatch, config=config) as world:
+        if zone_looked_at:
+            await world.bench.drive(DnsZone(config))
+        await with_a_gap(world)
+        yield world
+
+
 async def test_each_name_is_ordered_for_as_soon_as_it_leads_to_the_new_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await with_a_gap(world)
+    async with gap_world(tmp_path, monkeypatch) as world:
         ctx = world.bench.context("cutover.flip")
         async with certificate_wait.opening(ctx, certificate_gap.bare(ctx), LED):
             world.zone.put("@", "A", 60, (NEW_WEB,))
@@ -76,9 +89,7 @@ async def test_the_gap_counts_from_the_first_server_that_leads_here_and_not_from
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One server follows 40 s after the first: a visitor could be led here all that time."""
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await with_a_gap(world)
+    async with gap_world(tmp_path, monkeypatch) as world:
         ctx, clock = world.bench.context("cutover.flip"), world.bench.world.clock
         answers: dict[str, str] = {}
         began = ctx.now()
@@ -105,10 +116,8 @@ async def test_what_is_told_is_no_less_than_what_visitors_could_meet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole flip, looked at from outside: from a name's first answer to its last bad certificate."""
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await world.bench.drive(DnsZone(config))
-        await with_a_gap(world)
+    async with gap_world(tmp_path, monkeypatch, zone_looked_at=True) as world:
+        config = world.config
         for step in (Preflight(config), LowerTtl(config), OldProxy(config)):
             turn = await world.bench.drive(step)
             assert turn.done, f"{step.id}: {turn.story}"
@@ -140,9 +149,7 @@ async def test_what_is_told_is_no_less_than_what_visitors_could_meet(
 async def test_a_run_that_is_cut_off_counts_from_before_its_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await with_a_gap(world)
+    async with gap_world(tmp_path, monkeypatch) as world:
         ctx = world.bench.context("cutover.flip")
         began = ctx.now()
         with pytest.raises(ConnectionError):
@@ -163,27 +170,22 @@ async def test_a_run_that_is_cut_off_counts_from_before_its_change(
 async def test_the_gap_is_forecast_as_a_range_with_what_caches_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await with_a_gap(world)
+    async with gap_world(tmp_path, monkeypatch) as world:
         ctx = world.bench.context("cutover.flip")
         world.bench.context("cutover.preflight").saved.save("probe", ProbeRecord("x", ("ns1",), 20.0, 1.0))
 
         text = certificate_wait.forecast(ctx, certificate_gap.bare(ctx))
 
         assert "5 to 83 s" in text and "up to 16 min where a name server lags" in text
-        assert f"for up to {config.dns.cutover_ttl} s" in text and WWW in text and API not in text
+        assert f"for up to {world.config.dns.cutover_ttl} s" in text and WWW in text and API not in text
         assert certificate_wait.forecast(ctx, ()) == ""
 
 
 async def test_a_gap_of_one_app_leaves_the_others_forwarded_and_asked_over_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(example(), cutover=replace(example().cutover, allow_certificate_gap=True))
-    async with cutover_world(tmp_path, monkeypatch, config=config) as world:
-        await with_a_gap(world)
-
-        turn = await world.bench.drive(OldProxy(config))
+    async with gap_world(tmp_path, monkeypatch) as world:
+        turn = await world.bench.drive(OldProxy(world.config))
 
         assert turn.done and [one.key for one in turn.applied] == ["forward"], turn.story
         assert {one.name: one.state for one in turn.checks} == {f"{API}.forwarded": CheckState.PASSED}
