@@ -133,10 +133,6 @@ def remove_tree(path: str) -> Command:
     return command("rm", "-rf", "--", path)
 
 
-def checksums(*paths: str) -> Command:
-    return look("sha256sum", "--", *paths)
-
-
 def disk_free(path: str) -> Command:
     """Second line, fourth column: KiB available."""
     return look("df", "-Pk", path)

@@ -277,9 +277,6 @@ class HetznerClient:
     async def enable_backups(self, number: int, enabled: bool) -> None:
         await self._act(f"/servers/{number}", "enable_backup" if enabled else "disable_backup", None)
 
-    async def attach_to_network(self, number: int, network: int) -> None:
-        await self._act(f"/servers/{number}", "attach_to_network", {"network": network})
-
     async def delete_server(self, number: int) -> None:
         await self._delete(f"/servers/{number}", "deleting a server")
 

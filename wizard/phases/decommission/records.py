@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from wizard.clients.vercel.models import ProjectDomain
 
-SOAK_STEP, EXPORT_STEP, GIT_STEP = "decommission.soak", "decommission.export", "decommission.git"
+SOAK_STEP, EXPORT_STEP = "decommission.soak", "decommission.export"
 FRESH = 86_400.0
 """Seconds after which an export is stale."""
 
